@@ -33,7 +33,8 @@ def ballot_instruction(kind: BallotKind) -> str:
         case "ranking":
             return 'Rank the options, best first. Answer only with JSON: {"reason": "one sentence", "ranking": ["B", "A"]}'
         case "scores":
-            return f'Give each option 0 to {MAX_SCORE} points. Answer only with JSON: {{"reason": "one sentence", "scores": {{"A": 4, "B": 1}}}}'
+            example = '{"reason": "one sentence", "scores": {"A": 4, "B": 1}}'
+            return f"Give each option 0 to {MAX_SCORE} points. Answer only with JSON: {example}"
         case "grades":
             words = ", ".join(GRADES)
             return (

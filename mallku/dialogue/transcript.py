@@ -1,7 +1,7 @@
 """The transcript: who said what, in the order in which it was said."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mallku.dialogue.response import FinishReason, Timings, Usage
@@ -28,9 +28,9 @@ class Statement:
     """True if the answer broke off and this is what had arrived."""
     finish_reason: FinishReason = "stop"
     """Why it ended."""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     """Tokens of the turn."""
-    timings: Timings = Timings()
+    timings: Timings = field(default_factory=Timings)
     """Measurements of the turn."""
 
 
@@ -67,7 +67,7 @@ class Transcript:
 
 
 def given_options(texts: tuple[str, ...] | list[str]) -> tuple[Option, ...]:
-    """Label option texts A, B, C …"""
+    """Label option texts A, B, C and so on."""
     return tuple(Option(label=OPTION_LABELS[index], text=text) for index, text in enumerate(texts))
 
 

@@ -1,0 +1,1 @@
+"""What happened: typed events, the bus that carries them, and how they are written down."""
