@@ -67,6 +67,15 @@ class Participant(Protocol):
         ...
 
 
+@runtime_checkable
+class Connectable(Protocol):
+    """A participant that wants to be prepared before the circle begins: dial, look up the model, load weights."""
+
+    async def connect(self) -> None:
+        """Make the participant ready to respond; raises a `ParticipantError` or `ModelFileError`. Calling it again does no harm."""
+        ...
+
+
 async def whole_response(participant: Participant, prompt: Prompt, settings: GenerationSettings) -> Response:
     """Run `respond` to its end and return the `Response`."""
     async for part in participant.respond(prompt, settings):

@@ -51,8 +51,8 @@ class Deadlines:
 class GenerationSettings:
     """How one answer is generated. None means: not sent, the participant's own default rules."""
 
-    max_tokens: int = 512
-    """Most tokens of the answer."""
+    max_tokens: int | None = None
+    """Most tokens of the answer, private reasoning included."""
     temperature: float | None = None
     """Randomness of sampling; 0 is greedy."""
     top_p: float | None = None

@@ -68,6 +68,8 @@ class Response:
     """Private reasoning; kept in the record, never shown to peers."""
     finish_reason: FinishReason = "stop"
     """Why the answer ended."""
+    passed: bool = False
+    """True if the participant chose not to speak; `text` then holds its reason, if any."""
     model: str = ""
     """The model that answered, by its own word."""
     usage: Usage = field(default_factory=Usage)
