@@ -37,6 +37,8 @@ class Ballot:
     """How sure the voter says it is, 0..1."""
     weight: float = 1.0
     """Weight of the seat."""
+    silent: tuple[str, ...] = ()
+    """Labels on which this ballot takes no side at all, such as the voter's own statement; leaving a label out ranks it last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ class Verdict:
     """The outcome of a deliberation."""
 
     status: Literal["decided", "tied", "not decided", "no ballot"]
-    """Whether there is an outcome; `tied` if only the tie-break found it."""
+    """Whether there is an outcome; `tied` if only the tie-break found it, or if ties are left standing."""
     rule: str = ""
     """The declared rule."""
     option: str = ""
@@ -95,5 +97,11 @@ class Verdict:
     """Seats whose ballots support the outcome."""
     dissent: tuple[str, ...] = ()
     """Seats whose ballots do not."""
+    abstained: tuple[str, ...] = ()
+    """Seats whose ballots take no side on the outcome: abstentions, stand-asides, the author barred from voting for itself."""
     missing: tuple[str, ...] = ()
     """Seats whose ballot is missing or spoiled."""
+    spoiled: tuple[SpoiledBallot, ...] = ()
+    """Every ballot that could not be counted, with the reason."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know: why nothing was decided, what was struck from a ballot."""

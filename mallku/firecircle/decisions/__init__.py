@@ -1,0 +1,9 @@
+"""How it is decided: ballots in, a verdict out. Everything here is pure."""
+
+from mallku.firecircle.decisions.decide import decide
+from mallku.firecircle.decisions.quorum import ballots_needed
+from mallku.firecircle.decisions.rule import DecisionRule
+from mallku.firecircle.decisions.rules import RULE_NAMES, decision_rule
+from mallku.firecircle.decisions.ties import TIE_BREAKS
+
+__all__ = ["RULE_NAMES", "TIE_BREAKS", "DecisionRule", "ballots_needed", "decide", "decision_rule"]
