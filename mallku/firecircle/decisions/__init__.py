@@ -2,8 +2,23 @@
 
 from mallku.firecircle.decisions.decide import decide
 from mallku.firecircle.decisions.quorum import ballots_needed
+from mallku.firecircle.decisions.recount import Comparison, compare, count_under_all
 from mallku.firecircle.decisions.rule import DecisionRule
 from mallku.firecircle.decisions.rules import RULE_NAMES, decision_rule
+from mallku.firecircle.decisions.secrecy import Secrecy, shown_ballots, shown_verdict
 from mallku.firecircle.decisions.ties import TIE_BREAKS
 
-__all__ = ["RULE_NAMES", "TIE_BREAKS", "DecisionRule", "ballots_needed", "decide", "decision_rule"]
+__all__ = [
+    "RULE_NAMES",
+    "TIE_BREAKS",
+    "Comparison",
+    "DecisionRule",
+    "Secrecy",
+    "ballots_needed",
+    "compare",
+    "count_under_all",
+    "decide",
+    "decision_rule",
+    "shown_ballots",
+    "shown_verdict",
+]

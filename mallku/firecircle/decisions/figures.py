@@ -19,6 +19,20 @@ def total_weight(ballots: Iterable[Ballot]) -> Fraction:
     return sum((weight_of(ballot) for ballot in ballots), Fraction())
 
 
+def shares(figures: Figures, ballots: Sequence[Ballot]) -> dict[str, Fraction]:
+    """Divide each label's figure by the weight of the ballots that are not silent on it; 0 where there are none.
+
+    Where no ballot is silent, the order of the shares is the order of the figures.
+    """
+    heard = {label: total_weight(ballot for ballot in ballots if label not in ballot.silent) for label in figures}
+    return {label: figure / heard[label] if heard[label] else Fraction() for label, figure in figures.items()}
+
+
+def share_lines(compared: Figures, ballots: Sequence[Ballot], unit: str) -> tuple[str, ...]:
+    """Return the line that shows the shares, where they are not just the figures divided by one number."""
+    return (figures_line(compared, f"{unit} per ballot that may judge the option"),) if any(ballot.silent for ballot in ballots) else ()
+
+
 def best(figures: Figures) -> tuple[str, ...]:
     """Return the labels with the highest figure, in the order given."""
     highest = max(figures.values(), default=Fraction())
