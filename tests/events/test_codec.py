@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from mallku.events.codec import canonical_json, from_json, to_data
 from mallku.events.kinds import EVENT_KINDS, RoundClosed
 
-
 PLAIN = {
     str: st.text(max_size=5),
     int: st.integers(-5, 5),

@@ -1,0 +1,141 @@
+"""A plan: which rounds a deliberation has, how it is decided, and what happens when something fails. Data that people can read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from mallku.dialogue.round_kinds import EXCHANGE_INSTRUCTION, INSTRUCTIONS, RoundKind
+from mallku.errors import ConfigurationError
+
+FailureStrategy = Literal["strict", "adaptive", "substitute", "wait-and-retry"]
+"""What a failing participant does to the deliberation: ends it, is left out, is replaced, or is waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailurePolicy:
+    """Rules of order for participants that fail."""
+
+    strategy: FailureStrategy = "adaptive"
+    """What happens when a seat's attempts are used up."""
+    attempts: int = 2
+    """How often a seat is asked for one turn before its turn has failed, if asking again can help."""
+    backoff_s: float = 1.0
+    """Seconds before the second attempt; doubled for each further one. An endpoint's own `Retry-After` wins."""
+    patience_s: float = 600.0
+    """For `wait-and-retry`: seconds a turn may be waited for in all."""
+    failed_turns: int = 2
+    """After this many failed turns in a row the seat is lost."""
+
+    def __post_init__(self) -> None:
+        """Refuse figures that make no sense."""
+        if self.attempts < 1 or self.failed_turns < 1:
+            figures = f"`attempts` is {self.attempts!r} and `failed_turns` is {self.failed_turns!r}."
+            raise ConfigurationError(figures, hint="Both must be at least 1.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundPlan:
+    """One round: what is asked, who speaks when, who sees what."""
+
+    kind: RoundKind
+    """Kind of the round."""
+    title: str = ""
+    """Title shown to people and participants; the kind if empty."""
+    instruction: str = ""
+    """What the seats are asked; the kind's own words if empty."""
+    order: str = "simultaneous"
+    """Who speaks when, such as `simultaneous`, `round-robin` or `seeded-shuffle`."""
+    visibility: str = "all"
+    """What a seat sees, such as `sealed`, `previous-rounds` or `all`."""
+    masked: bool = False
+    """Whether speakers are shown under masks instead of names."""
+    max_words: int | None = 90
+    """Length asked of each statement, in words."""
+    max_tokens: int | None = None
+    """Most tokens of each answer; None leaves it to the participant."""
+    temperature: float | None = None
+    """Randomness of this round; None leaves it to the participant."""
+    turns: int | None = None
+    """Turns of the round, for orders in which a seat can speak more than once; None is one for each seat."""
+    only_if: Literal["", "divergence"] = ""
+    """When the round takes place: always, or only if the ballots before it diverge."""
+
+    @property
+    def shown_title(self) -> str:
+        """The title, or the kind where there is none."""
+        return self.title or self.kind
+
+    @property
+    def words(self) -> str:
+        """The instruction, or the kind's own where there is none."""
+        return self.instruction or INSTRUCTIONS[self.kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionPlan:
+    """How the circle decides."""
+
+    rule: str = "majority"
+    """Name of the rule under which the final ballot is counted; `none` for no ballot."""
+    rule_options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the rule, such as a threshold."""
+    ballot_before: bool = True
+    """Whether each seat casts a private ballot before the exchange."""
+    control_ballot: bool = False
+    """Whether each seat is asked again alone, with nothing but its own opening, to tell conformity from second thoughts."""
+    candidates_from: int | None = None
+    """Index of the round whose statements are voted on where no options are given; None is the last round."""
+    exclude_self_votes: bool = True
+    """Whether a seat may not vote for its own statement, where at least three statements stand."""
+    quorum: float = 0.5
+    """Share of the seats' weight that must cast a valid ballot for the result to count."""
+    minority_report: bool = True
+    """Whether seats that do not support the outcome are asked to say why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A deliberation's whole procedure."""
+
+    name: str = "default"
+    """Name of the plan."""
+    description: str = ""
+    """What it is for, in a sentence."""
+    rounds: tuple[RoundPlan, ...]
+    """The rounds, in order."""
+    decision: DecisionPlan = field(default_factory=DecisionPlan)
+    """How the circle decides."""
+    failure: FailurePolicy = field(default_factory=FailurePolicy)
+    """What happens when a participant fails."""
+    charter: str = ""
+    """System message of all prompts; the standard charter if empty."""
+    endings: tuple[str, ...] = ()
+    """Conditions that end the rounds early, such as `agreement` or `stability`."""
+    min_seats: int = 1
+    """Fewest seats with which the deliberation goes on."""
+
+    def __post_init__(self) -> None:
+        """Refuse a plan without rounds."""
+        if not self.rounds:
+            raise ConfigurationError(f"The plan {self.name!r} has no rounds.", hint="Give it at least an opening round.")
+
+
+EXCHANGE: Final = RoundPlan(kind="reflection", title="exchange", instruction=EXCHANGE_INSTRUCTION, order="seeded-shuffle")
+"""A round in which each seat answers another, one after the other in a seeded order."""
+
+
+def default_plan(*, exchanges: int = 1, rule: str = "majority") -> Plan:
+    """Return the default plan: sealed opening with a private ballot, `exchanges` rounds of exchange, synthesis, final ballot.
+
+    Independent views come first because voting gives most of the gain of group decisions and conformity is the main risk
+    (Choi et al. 2025, arXiv 2508.17536; Kaesberg et al. 2025, arXiv 2502.19130).
+    """
+    if exchanges < 0:
+        raise ConfigurationError(f"`exchanges` is {exchanges!r}.", hint="Give 0 or more rounds of exchange.")
+    opening = RoundPlan(kind="opening", visibility="sealed")
+    synthesis = RoundPlan(kind="synthesis", visibility="previous-rounds")
+    return Plan(
+        description="Independent views first, then exchange, then a decision.",
+        rounds=(opening, *(EXCHANGE,) * exchanges, synthesis),
+        decision=DecisionPlan(rule=rule),
+    )
