@@ -71,14 +71,19 @@ def unescape(text: str) -> str:
     return _ESCAPED.sub(lambda match: _UNESCAPED[match[1]], text)
 
 
-def lay_out(transcript: Transcript, turn: TurnRequest, *, charter: str = CHARTER) -> Prompt:
-    """Build the prompt of one turn."""
-    shared = lay_out_shared(transcript, masks=dict(turn.masks))
+def lay_out(transcript: Transcript, turn: TurnRequest, *, charter: str = CHARTER, blocks: dict[str, str] | None = None) -> Prompt:
+    """Build the prompt of one turn.
+
+    `blocks` may be kept between calls that show the same names: it remembers each statement's part of the prompt, so that a long
+    deliberation does not lay out the same statement again for every turn.
+    """
+    shared = lay_out_shared(transcript, masks=dict(turn.masks), blocks=blocks)
     return Prompt(system=charter, user=shared + lay_out_turn(turn), shared_chars=len(shared), seat=turn.seat)
 
 
-def lay_out_shared(transcript: Transcript, *, masks: dict[str, str] | None = None) -> str:
+def lay_out_shared(transcript: Transcript, *, masks: dict[str, str] | None = None, blocks: dict[str, str] | None = None) -> str:
     """Return the part of the user message that all seats share: question, context, options, statements."""
+    remembered = {} if blocks is None else blocks
     parts = [f"<question>\n{escape(transcript.question.strip())}\n</question>\n"]
     if transcript.context.strip():
         parts.append(f"<context>\n{escape(transcript.context.strip())}\n</context>\n")
@@ -88,7 +93,10 @@ def lay_out_shared(transcript: Transcript, *, masks: dict[str, str] | None = Non
     condensed: set[int] = set()
     for statement in transcript.statements:
         if statement.round_index not in digests:
-            parts.append(lay_out_statement(statement, masks or {}))
+            block = remembered.get(statement.turn)
+            if block is None:
+                block = remembered[statement.turn] = lay_out_statement(statement, masks or {})
+            parts.append(block)
         elif statement.round_index not in condensed:
             condensed.add(statement.round_index)
             parts.append(f"<digest>\n{escape(digests[statement.round_index])}\n</digest>\n")
@@ -101,10 +109,19 @@ def lay_out_options(options: Sequence[Option]) -> str:
 
 
 def lay_out_statement(statement: Statement, masks: dict[str, str]) -> str:
-    """Return one statement in its tags."""
+    """Return one statement in its tags, with masks instead of names where there are any."""
     speaker = escape(masks.get(statement.seat, statement.seat)).replace('"', "'")
     cut = ' cut="yes"' if statement.partial else ""
-    return f'<statement by="{speaker}" in="{statement.round_kind}"{cut}>\n{escape(statement.text.strip())}\n</statement>\n'
+    said = escape(mask_names(statement.text.strip(), masks))
+    return f'<statement by="{speaker}" in="{statement.round_kind}"{cut}>\n{said}\n</statement>\n'
+
+
+def mask_names(text: str, masks: dict[str, str]) -> str:
+    """Replace the names of seats by their masks wherever they stand as whole words."""
+    if not masks:
+        return text
+    names = "|".join(re.escape(name) for name in sorted(masks, key=len, reverse=True))
+    return re.sub(rf"(?<!\w)(?:{names})(?!\w)", lambda match: masks[match[0]], text)
 
 
 def lay_out_turn(turn: TurnRequest) -> str:

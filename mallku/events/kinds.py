@@ -138,6 +138,8 @@ class RoundOpened(Event):
     """Whether all are asked at once."""
     rounds_planned: int
     """How many rounds the plan has."""
+    masks: Mapping[str, str] = field(default_factory=dict)
+    """Masks shown instead of names in this round, by seat; empty if names are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,11 +44,3 @@ def _impersonation(body: str, others: Sequence[str]) -> "re.Match[str] | None":
     label = rf"(?<=\n)[ \t>#*\[\"“]*(?:{names})\b[\]*\"”]*(?:\s*[\(,][^:\n]{{0,60}})?\s*:"
     return re.search(label, body, flags=re.IGNORECASE)
 
-
-def masked(text: str, masks: Sequence[tuple[str, str]]) -> str:
-    """Replace seats' names by their masks wherever they stand as whole words."""
-    if not masks:
-        return text
-    table = dict(masks)
-    names = "|".join(re.escape(name) for name in sorted(table, key=len, reverse=True))
-    return re.sub(rf"(?<!\w)(?:{names})(?!\w)", lambda match: table[match[0]], text)

@@ -1,0 +1,169 @@
+"""Asking a seat: attempts, waiting, substitution. What a failure does to the deliberation is decided here."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from mallku.dialogue.participant import Connectable
+from mallku.dialogue.prompt import GenerationSettings, Prompt
+from mallku.dialogue.response import Delta, Response
+from mallku.errors import (
+    DeliberationError,
+    EmptyAnswer,
+    EndpointRefused,
+    MallkuError,
+    ModelFileError,
+    ModelNotFound,
+    ParticipantError,
+    RemoteAddressRefused,
+)
+from mallku.events import kinds
+from mallku.firecircle.plan import FailurePolicy
+from mallku.firecircle.recorder import Recorder
+from mallku.firecircle.seat import Seat, derived_seed
+
+HOPELESS: Final = (EndpointRefused, ModelNotFound, RemoteAddressRefused, ModelFileError)
+"""Errors after which the seat is lost at once: asking again can never help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A turn to be taken."""
+
+    id: str
+    """Id of the turn."""
+    seat: Seat
+    """Who is asked."""
+    round_index: int
+    """Index of the round; that of the last round for ballots and dissent."""
+    prompt: Prompt
+    """What is asked."""
+    settings: GenerationSettings
+    """How the answer is generated; the seed is filled in for each attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaveUp:
+    """All attempts failed. Whoever asked records `failure`, together with what it makes of the partial text."""
+
+    error: MallkuError
+    """The last error."""
+    failure: tuple[type[Any], dict[str, Any]]
+    """The `TurnFailed` that closes the turn."""
+    partial_text: str = ""
+    """The longest text that had arrived in any attempt."""
+
+
+class Asker:
+    """Asks seats under a failure policy and records every attempt."""
+
+    def __init__(
+        self, recorder: Recorder, policy: FailurePolicy, *, seed: int, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._recorder = recorder
+        self._policy = policy
+        self._seed = seed
+        self._sleep = sleep
+
+    async def ask(self, turn: Turn, *, cause: str = "", may_be_empty: bool = False) -> Response | GaveUp:
+        """Ask until there is an answer or the policy gives up.
+
+        Under `strict` giving up raises `DeliberationError`; under `substitute` the seat's next substitute is asked first.
+        """
+        began, attempt, tries, partial = time.monotonic(), 0, 0, ""
+        while True:
+            attempt, tries = attempt + 1, tries + 1
+            try:
+                return await self._attempt(turn, attempt, cause, may_be_empty=may_be_empty)
+            except (ParticipantError, ModelFileError) as error:
+                broken_off = getattr(error, "partial_text", "")
+                partial = max(partial, broken_off, key=len)
+                wait = self._wait_before_next(error, tries, time.monotonic() - began)
+                failure = {
+                    "turn": turn.id,
+                    "seat": turn.seat.name,
+                    "round_index": turn.round_index,
+                    "attempt": attempt,
+                    "error": type(error).__name__,
+                    "message": str(error),
+                    "partial_text": broken_off,
+                }
+                if wait is None and self._policy.strategy == "substitute" and turn.seat.substitutes:
+                    await self._recorder.record(kinds.TurnFailed, **failure, will_retry=True)
+                    await self.substitute(turn.seat, str(error))
+                    tries = 0
+                    continue
+                if wait is None:
+                    if self._policy.strategy == "strict":
+                        await self._recorder.record(kinds.TurnFailed, **failure)
+                        told = f"{turn.seat.name} failed in turn {turn.id}, and the plan is strict: {error.message}"
+                        raise DeliberationError(told, hint=error.hint) from error
+                    return GaveUp(error=error, failure=(kinds.TurnFailed, failure), partial_text=partial)
+                await self._recorder.record(kinds.TurnFailed, **failure, will_retry=True)
+                await self._sleep(wait)
+
+    async def _attempt(self, turn: Turn, attempt: int, cause: str, *, may_be_empty: bool) -> Response:
+        seed = turn.settings.seed if turn.settings.seed is not None else self._seed
+        settings = replace(turn.settings, seed=derived_seed(seed, turn.id, attempt))
+        words = f"{turn.prompt.system}\n{turn.prompt.user}"
+        await self._recorder.record(
+            kinds.TurnOpened,
+            caused_by=cause,
+            turn=turn.id,
+            seat=turn.seat.name,
+            round_index=turn.round_index,
+            attempt=attempt,
+            seed=settings.seed,
+            prompt_sha256=hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest(),
+            prompt_chars=len(words),
+        )
+        stream = turn.seat.participant.respond(turn.prompt, settings)
+        async with aclosing(stream):  # type: ignore[type-var]
+            async for part in stream:
+                if isinstance(part, Delta):
+                    self._recorder.pass_on(kinds.TurnDelta, turn=turn.id, seat=turn.seat.name, channel=part.channel, text=part.text)
+                elif part.text.strip() or part.passed or may_be_empty:
+                    return part
+                else:
+                    why = "only private reasoning came" if part.reasoning else "nothing came"
+                    raise EmptyAnswer(
+                        f"{turn.seat.name} ended its turn without a word for the others: {why}.",
+                        hint="Give it more tokens (`max_tokens`), or ask for less reasoning.",
+                    )
+        msg = "the participant's stream ended without a Response"
+        raise RuntimeError(msg)
+
+    def _wait_before_next(self, error: MallkuError, tries: int, spent: float) -> float | None:
+        """Return the seconds to wait before the seat is asked again, or None to give up."""
+        if not getattr(error, "retryable", False):
+            return None
+        asked_for = getattr(error, "retry_after", None)
+        wait: float = asked_for if asked_for is not None else self._policy.backoff_s * 2 ** (tries - 1)
+        if self._policy.strategy == "wait-and-retry":
+            return min(wait, 60.0) if spent + wait <= self._policy.patience_s else None
+        return wait if tries < self._policy.attempts and wait <= self._policy.patience_s else None
+
+    async def substitute(self, seat: Seat, reason: str) -> None:
+        """Let the seat's next substitute take it."""
+        leaving, seat.participant = seat.participant, seat.substitutes.pop(0)
+        await leaving.close()
+        if isinstance(seat.participant, Connectable):
+            await seat.participant.connect()
+        facts = seat.participant.facts
+        await self._recorder.record(
+            kinds.SeatSubstituted, seat=seat.name, model=facts.model, spec=facts.spec, location=facts.location, reason=reason
+        )
+
+    async def note_failure(self, seat: Seat, error: MallkuError) -> None:
+        """Declare the seat lost if its failure is hopeless or it has failed too often in a row."""
+        in_a_row = self._recorder.state.failed_in_a_row.get(seat.name, 0)
+        if seat.name in self._recorder.state.lost:
+            return
+        if isinstance(error, HOPELESS):
+            await self._recorder.record(kinds.SeatLost, seat=seat.name, reason=str(error))
+        elif in_a_row >= self._policy.failed_turns:
+            await self._recorder.record(kinds.SeatLost, seat=seat.name, reason=f"{in_a_row} turns in a row failed. {error}")
