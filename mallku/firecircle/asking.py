@@ -69,7 +69,7 @@ class Asker:
         self._seed = seed
         self._sleep = sleep
 
-    async def ask(self, turn: Turn, *, cause: str = "", may_be_empty: bool = False) -> Response | GaveUp:
+    async def ask(self, turn: Turn, *) -> Response | GaveUp:
         """Ask until there is an answer or the policy gives up.
 
         Under `strict` giving up raises `DeliberationError`; under `substitute` the seat's next substitute is asked first.
@@ -78,23 +78,12 @@ class Asker:
         while True:
             attempt, tries = attempt + 1, tries + 1
             try:
-                return await self._attempt(turn, attempt, cause, may_be_empty=may_be_empty)
+                return await self._attempt(turn, attempt)
             except (ParticipantError, ModelFileError) as error:
-                broken_off = getattr(error, "partial_text", "")
-                partial = max(partial, broken_off, key=len)
+                partial = max(partial, getattr(error, "partial_text", ""), key=len)
                 wait = self._wait_before_next(error, tries, time.monotonic() - began)
-                failure = {
-                    "turn": turn.id,
-                    "seat": turn.seat.name,
-                    "round_index": turn.round_index,
-                    "attempt": attempt,
-                    "error": type(error).__name__,
-                    "message": str(error),
-                    "partial_text": broken_off,
-                }
-                if wait is None and self._policy.strategy == "substitute" and turn.seat.substitutes:
-                    await self._recorder.record(kinds.TurnFailed, **failure, will_retry=True)
-                    await self.substitute(turn.seat, str(error))
+                failure = _failure(turn, attempt, error)
+                if wait is None and self._policy.strategy == "substitute" and await self._substitute(turn.seat, failure):
                     tries = 0
                     continue
                 if wait is None:
@@ -106,13 +95,16 @@ class Asker:
                 await self._recorder.record(kinds.TurnFailed, **failure, will_retry=True)
                 await self._sleep(wait)
 
-    async def _attempt(self, turn: Turn, attempt: int, cause: str, *, may_be_empty: bool) -> Response:
+    def refused(self, turn: Turn, error: MallkuError) -> GaveUp:
+        """Give up a turn without asking, because it cannot be asked."""
+        return GaveUp(error=error, failure=(kinds.TurnFailed, _failure(turn, 1, error)))
+
+    async def _attempt(self, turn: Turn, attempt: int) -> Response:
         seed = turn.settings.seed if turn.settings.seed is not None else self._seed
         settings = replace(turn.settings, seed=derived_seed(seed, turn.id, attempt))
         words = f"{turn.prompt.system}\n{turn.prompt.user}"
         await self._recorder.record(
             kinds.TurnOpened,
-            caused_by=cause,
             turn=turn.id,
             seat=turn.seat.name,
             round_index=turn.round_index,
@@ -126,7 +118,7 @@ class Asker:
             async for part in stream:
                 if isinstance(part, Delta):
                     self._recorder.pass_on(kinds.TurnDelta, turn=turn.id, seat=turn.seat.name, channel=part.channel, text=part.text)
-                elif part.text.strip() or part.passed or may_be_empty:
+                elif part.text.strip() or part.passed:
                     return part
                 else:
                     why = "only private reasoning came" if part.reasoning else "nothing came"
@@ -147,16 +139,24 @@ class Asker:
             return min(wait, 60.0) if spent + wait <= self._policy.patience_s else None
         return wait if tries < self._policy.attempts and wait <= self._policy.patience_s else None
 
-    async def substitute(self, seat: Seat, reason: str) -> None:
-        """Let the seat's next substitute take it."""
-        leaving, seat.participant = seat.participant, seat.substitutes.pop(0)
-        await leaving.close()
-        if isinstance(seat.participant, Connectable):
-            await seat.participant.connect()
-        facts = seat.participant.facts
-        await self._recorder.record(
-            kinds.SeatSubstituted, seat=seat.name, model=facts.model, spec=facts.spec, location=facts.location, reason=reason
-        )
+    async def _substitute(self, seat: Seat, failure: dict[str, Any]) -> bool:
+        """Let the first of the seat's substitutes that can be prepared take it; say whether one could."""
+        while seat.substitutes:
+            candidate = seat.substitutes.pop(0)
+            try:
+                if isinstance(candidate, Connectable):
+                    await candidate.connect()
+            except (ParticipantError, ModelFileError) as error:
+                warning = f"The substitute {candidate.facts.model} could not be seated: {error}"
+                await self._recorder.record(kinds.SeatWarned, seat=seat.name, warning=warning)
+                continue
+            leaving, seat.participant = seat.participant, candidate
+            facts = candidate.facts
+            taken = {"seat": seat.name, "model": facts.model, "spec": facts.spec, "location": facts.location, "reason": failure["message"]}
+            await self._recorder.record_all([(kinds.TurnFailed, {**failure, "will_retry": True}), (kinds.SeatSubstituted, taken)])
+            await leaving.close()
+            return True
+        return False
 
     async def note_failure(self, seat: Seat, error: MallkuError) -> None:
         """Declare the seat lost if its failure is hopeless or it has failed too often in a row."""
@@ -167,3 +167,15 @@ class Asker:
             await self._recorder.record(kinds.SeatLost, seat=seat.name, reason=str(error))
         elif in_a_row >= self._policy.failed_turns:
             await self._recorder.record(kinds.SeatLost, seat=seat.name, reason=f"{in_a_row} turns in a row failed. {error}")
+
+
+def _failure(turn: Turn, attempt: int, error: MallkuError) -> dict[str, Any]:
+    return {
+        "turn": turn.id,
+        "seat": turn.seat.name,
+        "round_index": turn.round_index,
+        "attempt": attempt,
+        "error": type(error).__name__,
+        "message": str(error),
+        "partial_text": getattr(error, "partial_text", ""),
+    }

@@ -1,8 +1,7 @@
 """A plan: which rounds a deliberation has, how it is decided, and what happens when something fails. Data that people can read."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from mallku.dialogue.round_kinds import EXCHANGE_INSTRUCTION, INSTRUCTIONS, RoundKind
 from mallku.errors import ConfigurationError
@@ -76,9 +75,9 @@ class DecisionPlan:
     """How the circle decides."""
 
     rule: str = "majority"
-    """Name of the rule under which the final ballot is counted; `none` for no ballot."""
-    rule_options: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the rule, such as a threshold."""
+    """The rule under which the ballots are counted, such as `majority` or `supermajority(3/4)`; `none` for no ballot."""
+    tie_break: str = "seeded"
+    """How a tie is broken."""
     ballot_before: bool = True
     """Whether each seat casts a private ballot before the exchange."""
     control_ballot: bool = False
@@ -88,7 +87,7 @@ class DecisionPlan:
     exclude_self_votes: bool = True
     """Whether a seat may not vote for its own statement, where at least three statements stand."""
     quorum: float = 0.5
-    """Share of the seats' weight that must cast a valid ballot for the result to count."""
+    """Share of the seats that must cast a valid ballot for the result to count."""
     minority_report: bool = True
     """Whether seats that do not support the outcome are asked to say why."""
 

@@ -1,0 +1,108 @@
+"""What all parts of one run share: plan, seats, record, and the way a prompt is put together and made to fit."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from mallku.dialogue.prompt import Prompt
+from mallku.dialogue.prompt_layout import CHARTER, TurnRequest, lay_out
+from mallku.dialogue.transcript import Statement
+from mallku.errors import ContextOverflow
+from mallku.events import kinds
+from mallku.firecircle.asking import Asker
+from mallku.firecircle.context_budget import digest, shortage
+from mallku.firecircle.control import Control
+from mallku.firecircle.hygiene import CleanText, clean
+from mallku.firecircle.plan import Plan
+from mallku.firecircle.recorder import Recorder
+from mallku.firecircle.seat import Seat, derived_seed
+from mallku.firecircle.state import DeliberationState
+
+Item = TypeVar("Item")
+
+RESTATED_WORDS = 120
+"""A question up to this many words is restated in every turn; a longer one stands only at the top."""
+
+
+class Proceedings:
+    """The surroundings in which turns and ballots of one deliberation take place."""
+
+    def __init__(self, *, plan: Plan, seats: Sequence[Seat], recorder: Recorder, control: Control, seed: int) -> None:
+        self.plan = plan
+        """The procedure."""
+        self.seats: Mapping[str, Seat] = {seat.name: seat for seat in seats}
+        """All seats by name."""
+        self.recorder = recorder
+        """Where every fact goes."""
+        self.control = control
+        """The convener's hand."""
+        self.seed = seed
+        """Seed of everything that is drawn by lot."""
+        self.asker = Asker(recorder, plan.failure, seed=seed)
+        """How seats are asked."""
+        self._blocks: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+
+    @property
+    def state(self) -> DeliberationState:
+        """The deliberation so far."""
+        return self.recorder.state
+
+    @property
+    def present(self) -> tuple[Seat, ...]:
+        """Seats that still take part."""
+        return tuple(self.seats[name] for name in self.state.present)
+
+    @property
+    def last_round(self) -> int:
+        """Index of the round opened last, 0 before any."""
+        return max(self.state.rounds, default=0)
+
+    def shuffled(self, items: Sequence[Item], *purpose: object) -> list[Item]:
+        """Return items in an order drawn by lot: the same for the same seed and purpose."""
+        drawn = list(items)
+        random.Random(derived_seed(self.seed, *purpose)).shuffle(drawn)
+        return drawn
+
+    def prompt(self, request: TurnRequest, seen: Sequence[Statement]) -> Prompt:
+        """Build a prompt that shows the statements `seen`, in the order of the transcript."""
+        transcript = replace(self.state.transcript, statements=tuple(seen))
+        blocks = self._blocks.setdefault(request.masks, {})
+        return lay_out(transcript, request, charter=self.plan.charter or CHARTER, blocks=blocks)
+
+    def request(self, seat: Seat, **fields: object) -> TurnRequest:
+        """Return a turn request with the seat's persona and, if it is not too long, the question."""
+        question = self.state.transcript.question
+        restated = question if len(question.split()) <= RESTATED_WORDS else ""
+        persona = seat.persona
+        known = {"seat": persona.name, "role": persona.role, "persona": persona.instructions, "question": restated}
+        return TurnRequest(**{**known, **fields})  # type: ignore[arg-type]
+
+    def cleaned(self, seat: Seat, text: str) -> CleanText:
+        """Return what a seat said for itself, without the frame and without words it put into others' mouths."""
+        return clean(text, seat=seat.name, others=[name for name in self.state.seats if name != seat.name])
+
+    async def make_room(self, seats: Sequence[Seat], build: Callable[[Seat], Prompt], answer_tokens: int | None) -> None:
+        """Condense the oldest rounds until every seat's prompt fits, or nothing is left to condense."""
+        while True:
+            lacks = [lack for seat in seats if (lack := await shortage(seat, build(seat), answer_tokens))]
+            round_index = self._oldest_full_round()
+            if not lacks or round_index is None:
+                return
+            worst = min(lacks, key=lambda lack: lack.window - lack.tokens)
+            await self.recorder.record(
+                kinds.TranscriptCondensed,
+                round_index=round_index,
+                digest=digest(self.state.rounds[round_index].title, self.state.statements_of(round_index)),
+                tokens=worst.tokens,
+                window=worst.window,
+            )
+
+    def _oldest_full_round(self) -> int | None:
+        condensed = self.state.transcript.digests or {}
+        return next((index for index in sorted(self.state.closed_rounds) if index not in condensed), None)
+
+    async def overflow(self, seat: Seat, prompt: Prompt, answer_tokens: int | None) -> ContextOverflow | None:
+        """Return the error if the seat cannot hold the prompt even so."""
+        lack = await shortage(seat, prompt, answer_tokens)
+        return lack.error() if lack else None
