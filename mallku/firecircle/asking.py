@@ -69,7 +69,7 @@ class Asker:
         self._seed = seed
         self._sleep = sleep
 
-    async def ask(self, turn: Turn, *) -> Response | GaveUp:
+    async def ask(self, turn: Turn) -> Response | GaveUp:
         """Ask until there is an answer or the policy gives up.
 
         Under `strict` giving up raises `DeliberationError`; under `substitute` the seat's next substitute is asked first.

@@ -1,6 +1,8 @@
 """A ballot: each seat alone fills in a form; what cannot be read is spoiled; the count is made under the declared rule."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from mallku.dialogue.ballot_form import ballot_instruction, ballot_schema, read_ballot
 from mallku.dialogue.prompt import Prompt
@@ -129,7 +131,9 @@ class Balloting:
             answer = here.asker.refused(turn, too_long) if too_long else await here.asker.ask(turn)
             if isinstance(answer, GaveUp):
                 spoiled = SpoiledBallot(seat=seat.name, reason=f"no ballot: {answer.error.message}", raw=answer.partial_text)
-                await here.recorder.record_all([answer.failure, (kinds.BallotSpoiled, {"turn": turn_id, "stage": stage, "spoiled": spoiled})])
+                await here.recorder.record_all(
+                    [answer.failure, (kinds.BallotSpoiled, {"turn": turn_id, "stage": stage, "spoiled": spoiled})]
+                )
                 await here.asker.note_failure(seat, answer.error)
                 return
             read = read_ballot(kind, labels, seat.name, answer.text, weight=seat.weight)
@@ -179,7 +183,7 @@ class Balloting:
             )
 
 
-def _cast(turn: str, stage: BallotStage, ballot: Ballot, answer: Response, *, repaired: bool) -> dict[str, object]:
+def _cast(turn: str, stage: BallotStage, ballot: Ballot, answer: Response, *, repaired: bool) -> dict[str, Any]:
     return {
         "turn": turn,
         "stage": stage,
@@ -193,8 +197,6 @@ def _cast(turn: str, stage: BallotStage, ballot: Ballot, answer: Response, *, re
 
 def _alone(verdict: Verdict, options: Sequence[Option]) -> Verdict:
     """Complete the verdict where there was nothing to choose between."""
-    from dataclasses import replace
-
     if len(options) != 1:
         return verdict
     note = "There was only one option, so nobody was asked to vote."

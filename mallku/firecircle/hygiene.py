@@ -43,4 +43,3 @@ def _impersonation(body: str, others: Sequence[str]) -> "re.Match[str] | None":
         return None
     label = rf"(?<=\n)[ \t>#*\[\"“]*(?:{names})\b[\]*\"”]*(?:\s*[\(,][^:\n]{{0,60}})?\s*:"
     return re.search(label, body, flags=re.IGNORECASE)
-

@@ -5,26 +5,15 @@ and what was done is not done twice.
 """
 
 import asyncio
-import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from mallku.detectors import JudgedTurn, Panel
-from mallku.dialogue.prompt import Prompt
-from mallku.dialogue.prompt_layout import CHARTER, TurnRequest, lay_out
-from mallku.dialogue.transcript import Statement, Transcript
-from mallku.errors import DeliberationError, MallkuError, QuorumLost
+from mallku.errors import DeliberationError, QuorumLost
 from mallku.events import kinds
 from mallku.events.kinds import EndStatus
-from mallku.firecircle.asking import Asker, GaveUp, Turn
 from mallku.firecircle.balloting import Balloting
-from mallku.firecircle.context_budget import digest, shortage
-from mallku.firecircle.control import Control
-from mallku.firecircle.hygiene import FRAME_STOPS, clean
-from mallku.firecircle.plan import Plan, RoundPlan
-from mallku.firecircle.recorder import Recorder
-from mallku.firecircle.seat import Seat, derived_seed
-from mallku.firecircle.state import CONVENER, DeliberationState
+from mallku.firecircle.proceedings import Proceedings
+from mallku.firecircle.scoring import Scoring
+from mallku.firecircle.speaking import Speaking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,133 +26,76 @@ class Ending:
     """The reason, in a few words."""
 
 
-class Session:
-    """Runs one deliberation from where its state stands to its end."""
+async def run(proceedings: Proceedings, scoring: Scoring | None) -> None:
+    """Run a deliberation from where its state stands to its end, recording everything.
 
-    def __init__(self, *, plan: Plan, seats: Sequence[Seat], recorder: Recorder, panel: Panel | None, control: Control, seed: int) -> None:
-        self._plan = plan
-        self._seats: Mapping[str, Seat] = {seat.name: seat for seat in seats}
-        self._recorder = recorder
-        self._panel = panel
-        self._control = control
-        self._seed = seed
-        self._asker = Asker(recorder, plan.failure, seed=seed)
-        self._judging: set[asyncio.Task[None]] = set()
-        self._blocks: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
-        self._balloting = Balloting(self, recorder, self._asker, plan.decision, seed=seed)
+    Cancelling it records an interruption and leaves a journal from which the deliberation can be resumed.
 
-    @property
-    def state(self) -> DeliberationState:
-        """The deliberation so far."""
-        return self._recorder.state
+    Raises:
+        DeliberationError: it cannot go on; it has been recorded as failed.
+    """
+    here = proceedings
+    if here.state.ended:
+        return
+    failure: DeliberationError | None = None
+    try:
+        ending = await _deliberate(here, scoring)
+        if scoring:
+            await scoring.finish()
+    except asyncio.CancelledError:
+        if scoring:
+            await scoring.abandon()
+        await here.recorder.record(kinds.DeliberationInterrupted, reason="the run was stopped from outside")
+        raise
+    except DeliberationError as error:
+        if scoring:
+            await scoring.finish()
+        ending, failure = Ending(status="failed", reason=str(error)), error
+    await here.recorder.record(kinds.DeliberationEnded, status=ending.status, reason=ending.reason, remarks=remarks(here))
+    if failure:
+        raise failure
 
-    @property
-    def present(self) -> tuple[Seat, ...]:
-        """Seats that still take part."""
-        return tuple(self._seats[name] for name in self.state.present)
 
-    async def run(self) -> None:
-        """Run to the end, recording everything. Cancelling it records an interruption and leaves a resumable journal."""
-        if self.state.ended:
-            return
-        try:
-            ending = await self._deliberate()
-        except asyncio.CancelledError:
-            await self._settle_judging(cancel=True)
-            await asyncio.shield(self._recorder.record(kinds.DeliberationInterrupted, reason="the run was stopped from outside"))
-            raise
-        except DeliberationError as error:
-            await self._settle_judging()
-            await self._recorder.record(kinds.DeliberationEnded, status="failed", reason=str(error), remarks=self._remarks())
-            raise
-        await self._settle_judging()
-        await self._recorder.record(kinds.DeliberationEnded, status=ending.status, reason=ending.reason, remarks=self._remarks())
+async def _deliberate(here: Proceedings, scoring: Scoring | None) -> Ending:
+    speaking = Speaking(here)
+    balloting = Balloting(here) if here.plan.decision.rule != "none" else None
+    for index, plan in enumerate(here.plan.rounds):
+        if not await here.control.checkpoint():
+            return Ending(status="stopped", reason=here.control.stop_reason)
+        await speaking.hold(index, plan)
+        if scoring:
+            scoring.begin()
+        _check_seats(here)
+        if index == 0 and balloting and here.plan.decision.ballot_before:
+            await balloting.hold("before")
+    if not await here.control.checkpoint():
+        return Ending(status="stopped", reason=here.control.stop_reason)
+    if balloting:
+        await balloting.hold("final")
+        _check_seats(here)
+        if here.plan.decision.minority_report:
+            await balloting.hear_dissent()
+    return Ending(status="degraded" if remarks(here) else "complete", reason="the plan is done")
 
-    async def _deliberate(self) -> Ending:
-        self._judge_what_was_left()
-        for index, plan in enumerate(self._plan.rounds):
-            if await self._control.stop_requested():
-                return Ending(status="stopped", reason=self._control.reason)
-            await self._round(index, plan)
-            self._check_quorum()
-            if index == 0 and self._plan.decision.ballot_before and self._plan.decision.rule != "none":
-                await self._balloting.hold("before")
-        if await self._control.stop_requested():
-            return Ending(status="stopped", reason=self._control.reason)
-        if self._plan.decision.rule != "none":
-            await self._balloting.hold("final")
-            self._check_quorum()
-            if self._plan.decision.minority_report:
-                await self._hear_dissent()
-        return Ending(status="degraded" if self._losses() else "complete", reason="the plan is done")
 
-    # rounds
-
-    async def _round(self, index: int, plan: RoundPlan) -> None:
-        if index in self.state.closed_rounds:
-            return
-        opened = self.state.rounds.get(index)
-        if opened is None:
-            await self._recorder.record(
-                kinds.RoundOpened,
-                round_index=index,
-                round_kind=plan.kind,
-                title=plan.shown_title,
-                instruction=plan.words,
-                order=self._order(index, plan),
-                simultaneous=plan.order == "simultaneous",
-                rounds_planned=len(self._plan.rounds),
-                masks=self._masks(index) if plan.masked else {},
-            )
-            opened = self.state.rounds[index]
-        names = [name for name in opened.order if name in self.state.present]
-        if opened.simultaneous:
-            await self._make_room(index, plan, names)
-            await _all_of(self._speak(index, plan, self._seats[name]) for name in names)
-        else:
-            for name in names:
-                if await self._control.stop_requested():
-                    return
-                await self._make_room(index, plan, [name])
-                await self._speak(index, plan, self._seats[name])
-        await self._recorder.record(kinds.RoundClosed, round_index=index)
-
-    def _order(self, index: int, plan: RoundPlan) -> tuple[str, ...]:
-        names = list(self.state.present)
-        if plan.order == "seeded-shuffle":
-            random.Random(derived_seed(self._seed, "order", index)).shuffle(names)
-        elif plan.order == "round-robin" and names:
-            turn = index % len(names)
-            names = names[turn:] + names[:turn]
-        return tuple(names)
-
-    def _masks(self, index: int) -> dict[str, str]:
-        names = list(self.state.seats)
-        random.Random(derived_seed(self._seed, "masks", index)).shuffle(names)
-        return {name: f"Voice {place}" for place, name in enumerate(names, start=1)}
-
-    async def _speak(self, index: int, plan: RoundPlan, seat: Seat) -> None:
-        turn_id = f"r{index}.{seat.name}"
-        if turn_id in self.state.turns:
-            return
-        seen = self.seen(index, plan)
-        prompt = self._statement_prompt(index, plan, seat, seen)
-        settings = seat.asked(
-            stop=(*seat.settings.stop, *FRAME_STOPS), max_tokens=plan.max_tokens, temperature=plan.temperature
+def _check_seats(here: Proceedings) -> None:
+    left = len(here.state.present)
+    if left < max(here.plan.min_seats, 1):
+        lost = "; ".join(f"{seat}: {reason}" for seat, reason in here.state.lost.items())
+        raise QuorumLost(
+            f"{left} of {len(here.state.seats)} seats are left and the plan asks for {max(here.plan.min_seats, 1)}. {lost}",
+            hint="Mend the participants, or seat others, and convene again.",
         )
-        turn = Turn(id=turn_id, seat=seat, round_index=index, prompt=prompt, settings=settings)
-        lack = await shortage(seat, prompt, settings.max_tokens)
-        if lack is not None:
-            answer: object = GaveUp(error=lack.error(), failure=self._overflow(turn, lack.error()))
-        else:
-            answer = await self._asker.ask(turn)
-        if isinstance(answer, GaveUp):
-            await self._give_up(turn, plan, answer, seen)
-            return
-        cause = self._recorder.state.open_turns
-        opened = cause[turn_id].id if turn_id in cause else ""
-        said = clean(answer.text, seat=seat.name, others=self._others(seat))  # type: ignore[attr-defined]
-        await self._record_answer(turn, plan, answer, said.text, said.trimmed, opened, seen)
 
-    async def _record_answer(self, turn, plan, answer, text, trimmed, opened, seen):  # type: ignore[no-untyped-def]
-        ...
+
+def remarks(here: Proceedings) -> tuple[str, ...]:
+    """Return what a reader must know to trust the result rightly: seats lost or replaced, turns failed or broken off, ballots missing."""
+    state = here.state
+    told = [f"{seat} was lost: {reason}" for seat, reason in state.lost.items()]
+    told += [f"{seat} was taken over by {change.model}: {change.reason}" for seat, change in state.substituted.items()]
+    told += [f"The statement {turn} broke off and is partial." for turn, outcome in state.turns.items() if outcome == "partial"]
+    failed = [turn for turn, outcome in state.turns.items() if outcome == "failure"]
+    told += [f"No answer came in turn {turn}." for turn in failed if turn.startswith(("r", "dissent."))]
+    for stage, record in state.ballots.items():
+        told += [f"The {stage} ballot of {seat} was spoiled: {spoiled.reason}" for seat, spoiled in record.spoiled.items()]
+    return tuple(told)

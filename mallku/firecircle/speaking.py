@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any
 
 from mallku.dialogue.prompt import Prompt
 from mallku.dialogue.response import Response
 from mallku.dialogue.transcript import Statement
+from mallku.errors import EmptyAnswer
 from mallku.events import kinds
 from mallku.firecircle.asking import GaveUp, Turn
-from mallku.firecircle.hygiene import FRAME_STOPS
+from mallku.firecircle.hygiene import FRAME_STOPS, CleanText
 from mallku.firecircle.plan import RoundPlan
 from mallku.firecircle.proceedings import Proceedings
 from mallku.firecircle.seat import Seat
@@ -41,7 +43,7 @@ class Speaking:
                 await self._turn(index, plan, seat)
         await here.recorder.record(kinds.RoundClosed, round_index=index)
 
-    def _opening(self, index: int, plan: RoundPlan) -> dict[str, object]:
+    def _opening(self, index: int, plan: RoundPlan) -> dict[str, Any]:
         here = self._here
         names = [seat.name for seat in here.present]
         if plan.order == "seeded-shuffle":
@@ -104,17 +106,21 @@ class Speaking:
             reason = answer.text.strip()
             await here.recorder.record(kinds.TurnPassed, turn=turn_id, seat=seat.name, round_index=index, reason=reason)
         else:
-            await here.recorder.record(kinds.StatementMade, **self._statement(turn, plan, answer))
+            said = here.cleaned(seat, answer.text)
+            if not said.text:
+                error = EmptyAnswer(f"{seat.name} said nothing of its own: {said.trimmed[:80]!r}.", hint="Try another model for this seat.")
+                await self._give_up(turn, plan, here.asker.refused(turn, error))
+                return
+            await here.recorder.record(kinds.StatementMade, **self._statement(turn, plan, answer, said))
 
-    def _statement(self, turn: Turn, plan: RoundPlan, answer: Response) -> dict[str, object]:
-        said = self._here.cleaned(turn.seat, answer.text)
+    def _statement(self, turn: Turn, plan: RoundPlan, answer: Response, said: CleanText) -> dict[str, Any]:
         return {
             "turn": turn.id,
             "seat": turn.seat.name,
             "round_index": turn.round_index,
             "round_kind": plan.kind,
-            "text": said.text or answer.text.strip(),
-            "trimmed": said.trimmed if said.text else "",
+            "text": said.text,
+            "trimmed": said.trimmed,
             "reasoning": answer.reasoning,
             "finish_reason": answer.finish_reason,
             "model": answer.model,
