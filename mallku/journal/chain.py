@@ -121,7 +121,7 @@ def check(deliberation: str, entries: Sequence[Entry], *, head: str = "") -> Ver
             )
         previous = entry.hash
     if head and previous != head:
-        problem = f"the chain ends in {previous[:12]}… after event {len(entries)}, not in {head[:12]}…; events at its end were cut off"
+        problem = f"event {len(entries) + 1} is missing: the chain ends in {previous[:12]}… and not in {head[:12]}…"
         return Verification(
             deliberation=deliberation, intact=False, events=len(entries), head=previous, first_bad=len(entries) + 1, problem=problem
         )

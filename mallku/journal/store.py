@@ -47,6 +47,8 @@ _HITS = (
     "SELECT t.deliberation, t.seq, t.turn, t.seat, t.source, t.text, d.question "
     "FROM journal_texts t JOIN journal_deliberations d ON d.id = t.deliberation"
 )
+_LOCK = "SELECT pg_try_advisory_lock(hashtextextended(:id, 0))"
+_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended(:id, 0))"
 _FIND = {
     "sqlite": f"{_HITS} WHERE journal_texts MATCH :query ORDER BY rank, d.convened_at DESC, t.seq LIMIT :limit",
     "postgresql": f"{_HITS} WHERE to_tsvector('simple', t.words) @@ to_tsquery('simple', :query) "
@@ -64,6 +66,8 @@ class SqlJournal:
         self._path = path
         self._readonly = readonly
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._lease_session: Connection | None = None
+        self._leases: set[str] = set()
         self._closed = False
 
     @classmethod
@@ -242,41 +246,47 @@ class SqlJournal:
             with file_lease(self._path, deliberation):
                 yield
             return
-        async with self._advisory_lease(deliberation):
-            yield
-
-    @asynccontextmanager
-    async def _advisory_lease(self, deliberation: str) -> AsyncIterator[None]:
-        """Hold an advisory lock of a PostgreSQL session; it ends with the connection."""
-        from sqlalchemy import text
-
-        def take() -> "Connection":
-            with in_our_words(self.place):
-                connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-                asked = connection.execute(text("SELECT pg_try_advisory_lock(hashtextextended(:id, 0))"), {"id": storable(deliberation)})
-                if asked.scalar_one():
-                    return connection
-                connection.close()
-            raise JournalLocked(f"deliberation {deliberation!r} is already running.", hint="Wait for it to end, or stop it; then resume.")
-
-        def give_back(connection: "Connection") -> None:
-            with in_our_words(self.place):
-                connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:id, 0))"), {"id": storable(deliberation)})
-                connection.close()
-
-        connection = await self._in_thread(take)
+        await self._in_thread(self._take_advisory_lock, deliberation)
         try:
             yield
         finally:
-            await self._in_thread(give_back, connection)
+            await self._in_thread(self._free_advisory_lock, deliberation)
+
+    def _take_advisory_lock(self, deliberation: str) -> None:
+        """Take a lock of the one PostgreSQL session that keeps this journal's leases; it ends with that session."""
+        from sqlalchemy import text
+
+        with in_our_words(self.place):
+            if self._lease_session is None or self._lease_session.invalidated:
+                self._lease_session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            # A session may take the same lock twice: its own leases are told apart here.
+            taken = deliberation not in self._leases
+            if taken:
+                taken = self._lease_session.execute(text(_LOCK), {"id": storable(deliberation)}).scalar_one()
+        if not taken:
+            raise JournalLocked(f"deliberation {deliberation!r} is already running.", hint="Wait for it to end, or stop it; then resume.")
+        self._leases.add(deliberation)
+
+    def _free_advisory_lock(self, deliberation: str) -> None:
+        from sqlalchemy import text
+
+        self._leases.discard(deliberation)
+        if self._lease_session is not None and not self._lease_session.invalidated:
+            with in_our_words(self.place):
+                self._lease_session.execute(text(_UNLOCK), {"id": storable(deliberation)})
 
     async def close(self) -> None:
         """Give back the connections and the thread."""
         if not self._closed:
-            job = asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+            job = asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
             self._closed = True
             await asyncio.wait([job])
             self._thread.shutdown(wait=False)
+
+    def _let_go(self) -> None:
+        if self._lease_session is not None:
+            self._lease_session.close()
+        self._engine.dispose()
 
     async def __aenter__(self) -> Self:
         """Enter a block that ends with `close()`."""

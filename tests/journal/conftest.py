@@ -1,0 +1,8 @@
+"""What the journal's tests need from elsewhere."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "support"))
+
+from postgresql_fixtures import postgresql_database, postgresql_server  # noqa: F401 - after the path; pytest finds them here
