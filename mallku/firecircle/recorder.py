@@ -42,11 +42,19 @@ class Recorder:
                 events.append(kind(deliberation=self.deliberation, seq=seq, at=now(), caused_by=cause, **fields))
                 cause = events[-1].id
             # A turn's end is fsynced; an opening that a power failure takes away is simply asked again.
-            await self._journal.append(events, durable=any(type(event) in _TURN_ENDS for event in events))
-            for event in events:
-                self.state.apply(event)
-                self._bus.publish(event)
+            try:
+                await self._journal.append(events, durable=any(type(event) in _TURN_ENDS for event in events))
+            except asyncio.CancelledError:
+                # The journal carries an append out even if its caller is cancelled: what it holds must be in the state too.
+                self._tell(events)
+                raise
+            self._tell(events)
             return events[-1].id
+
+    def _tell(self, events: Sequence[AnyEvent]) -> None:
+        for event in events:
+            self.state.apply(event)
+            self._bus.publish(event)
 
     def pass_on(self, kind: type[Any], **fields: Any) -> None:
         """Tell something on the bus that the journal does not keep."""
