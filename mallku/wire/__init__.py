@@ -1,0 +1,1 @@
+"""Other people's formats, translated: pure functions and small incremental readers, no network."""

@@ -1,0 +1,75 @@
+"""One incremental reader for all ways in which reasoning hides in an answer's text."""
+
+from mallku.dialogue.response import Delta
+from mallku.wire.harmony import HarmonySplitter, begins_harmony
+from mallku.wire.reasoning_tags import TagSplitter
+
+_END_MARKS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<|return|>", "<end_of_turn>", "</s>", "<|end_of_text|>", "<eos>")
+
+
+class AnswerChannels:
+    """Collects an answer as it streams, private reasoning apart from public text.
+
+    Args:
+        opened: Whether the chat template is known to open the reasoning in the prompt, so that only its end is written.
+    """
+
+    def __init__(self, *, opened: bool = False) -> None:
+        self._opened = opened
+        self._splitter: TagSplitter | HarmonySplitter | None = None
+        self._start = ""
+        self._taken_back = False
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """The public text so far, without outer whitespace and end-of-turn marks."""
+        text = "".join(self._text).strip()
+        while mark := next((mark for mark in _END_MARKS if text.endswith(mark)), ""):
+            text = text.removesuffix(mark).rstrip()
+        return text
+
+    @property
+    def reasoning(self) -> str:
+        """The private reasoning so far."""
+        return "".join(self._reasoning).strip()
+
+    @property
+    def opened_in_prompt(self) -> bool:
+        """Whether reasoning ended that nothing in the answer had begun."""
+        return isinstance(self._splitter, TagSplitter) and self._splitter.lone_close
+
+    def add_text(self, piece: str) -> list[Delta]:
+        """Take a piece of the answer's content and return the deltas that are certain now."""
+        if self._splitter is None:
+            self._start += piece
+            harmony = begins_harmony(self._start)
+            if harmony is None:
+                return []
+            self._splitter = HarmonySplitter() if harmony else TagSplitter(opened=self._opened)
+            piece, self._start = self._start, ""
+        return self._keep(self._splitter.feed(piece))
+
+    def add_reasoning(self, piece: str) -> list[Delta]:
+        """Take a piece that the server itself marked as reasoning."""
+        self._reasoning.append(piece)
+        return [Delta(text=piece, channel="reasoning")]
+
+    def finish(self) -> list[Delta]:
+        """Return what was held back until the end."""
+        if self._splitter is None:
+            self._splitter = TagSplitter(opened=self._opened)
+            held, self._start = self._start, ""
+            return self._keep([*self._splitter.feed(held), *self._splitter.finish()])
+        return self._keep(self._splitter.finish())
+
+    def _keep(self, deltas: list[Delta]) -> list[Delta]:
+        if self.opened_in_prompt and not self._taken_back:
+            # what was taken for speech before the lone closing tag was reasoning
+            self._taken_back = True
+            self._reasoning = [*self._text, *self._reasoning]
+            self._text = []
+        for delta in deltas:
+            (self._text if delta.channel == "text" else self._reasoning).append(delta.text)
+        return deltas
