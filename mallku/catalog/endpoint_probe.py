@@ -155,8 +155,7 @@ def _kind(answer: "Answer", rows: list[Mapping[str, Any]], base_url: str) -> str
 
 
 def _served(row: Mapping[str, Any]) -> ServedModel:
-    meta = row.get("meta") if isinstance(row.get("meta"), dict) else {}
-    runner = row.get("dmr") if isinstance(row.get("dmr"), dict) else {}
+    meta, runner = _inner(row, "meta"), _inner(row, "dmr")
     status = row.get("status")
     name = str(row["id"])
     labels = row.get("labels")
@@ -172,6 +171,11 @@ def _served(row: Mapping[str, Any]) -> ServedModel:
         remote=row.get("recipe") == "cloud" or is_cloud_name(name),
         loaded=status.get("value") == "loaded" if isinstance(status, dict) else None,
     )
+
+
+def _inner(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = row.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def is_cloud_name(model: str) -> bool:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx2
+from typing_extensions import override
 
 from mallku.catalog.addresses import classify, demand_local, resolve
 from mallku.dialogue.participant import Location
@@ -38,6 +39,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         address = self._dialled.get(where)
         return None if address is None else (classify(address), _joined(address, where[1]))
 
+    @override
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request to the classified address of its host."""
         host, port = where = _host_and_port(request.url)
@@ -75,6 +77,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             )
         return await self._inner.handle_async_request(request)
 
+    @override
     async def aclose(self) -> None:
         """Close all connections."""
         await self._inner.aclose()
@@ -86,8 +89,10 @@ class GuardedClient:
     def __init__(self, *, allow_remote: bool = False, connect_s: float | None = 10.0) -> None:
         """Wait at most `connect_s` seconds for a connection; reading has no limit of its own."""
         self._transport = GuardedTransport(allow_remote=allow_remote)
+        self.timeout: Final = httpx2.Timeout(None, connect=connect_s)
+        """Limits of the connection; reading is watched by whoever reads."""
         self.http: Final[httpx2.AsyncClient] = httpx2.AsyncClient(
-            transport=self._transport, timeout=httpx2.Timeout(None, connect=connect_s), follow_redirects=False, trust_env=False
+            transport=self._transport, timeout=self.timeout, follow_redirects=False, trust_env=False
         )
         """The client to hand to a library that brings its own protocol."""
 
@@ -157,6 +162,11 @@ class Answer:
             return json.loads(self.content)
         except (ValueError, RecursionError):
             return None
+
+
+def response_type() -> type[httpx2.Response]:
+    """Return the type of a raw answer, for libraries that must be told to hand one out."""
+    return httpx2.Response
 
 
 async def bytes_of(response: httpx2.Response, url: str) -> AsyncIterator[bytes]:

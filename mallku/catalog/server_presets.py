@@ -26,6 +26,8 @@ class ServerPreset:
     """Whether it looks at the `model` field at all."""
     fetches_models: bool = False
     """Whether it may download a model it does not have; names are then never guessed."""
+    truncates: bool = False
+    """Whether it drops the beginning of a prompt that is too long, without saying so."""
     window_hint: str = "Start the server with a larger context window."
     """How its context window is raised."""
     start_hint: str = "Start the server."
@@ -50,6 +52,7 @@ PRESETS: Final[tuple[ServerPreset, ...]] = (
     ServerPreset(
         name="ollama",
         title="Ollama",
+        truncates=True,
         port=11434,
         parallel=1,
         loads_on_demand=True,
@@ -93,6 +96,7 @@ PRESETS: Final[tuple[ServerPreset, ...]] = (
     ServerPreset(
         name="text-generation-webui",
         title="text-generation-webui",
+        truncates=True,
         port=5000,
         needs_model=False,
         window_hint="Load the model with a larger context and raise `truncation_length`.",
@@ -136,7 +140,14 @@ PRESETS: Final[tuple[ServerPreset, ...]] = (
         start_hint="Start it with `transformers serve`.",
     ),
     ServerPreset(name="tgi", title="Text Generation Inference", port=3000, parallel=4, window_hint="Raise `--max-total-tokens`."),
-    ServerPreset(name="koboldcpp", title="KoboldCpp", port=5001, needs_model=False, window_hint="Start it with a larger `--contextsize`."),
+    ServerPreset(
+        name="koboldcpp",
+        title="KoboldCpp",
+        truncates=True,
+        port=5001,
+        needs_model=False,
+        window_hint="Start it with a larger `--contextsize`.",
+    ),
     ServerPreset(
         name="lemonade", title="Lemonade", port=13305, loads_on_demand=True, window_hint="Raise `ctx-size` in Lemonade's settings."
     ),

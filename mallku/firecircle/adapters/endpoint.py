@@ -1,0 +1,124 @@
+"""One model endpoint as all its participants share it: what is known and learnt about it, and who may ask now."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, runtime_checkable
+
+from mallku.catalog.endpoint_facts import EndpointFacts
+from mallku.catalog.server_presets import preset
+from mallku.firecircle.adapters.admission import Admission
+from mallku.wire.dialect import Dialect, dialect_of
+
+BYTES_PER_TOKEN: Final = 3.0
+"""UTF-8 bytes that are counted as one token until an endpoint has reported how many it was: few tokenizers need more tokens."""
+
+_WARM_FOR_S: Final = 240.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointProfile:
+    """What is known about an endpoint and one of its models. Learning makes a new profile; `mallku doctor` shows it."""
+
+    facts: EndpointFacts
+    """What the endpoint says about itself."""
+    model: str
+    """The model that is asked; empty if the endpoint serves one whatever it is asked for."""
+    dialect: Dialect
+    """How it is asked."""
+    window: int | None = None
+    """Tokens it holds, reported or learnt from a refusal; None if unknown."""
+    parallel: int = 1
+    """Requests it is sent at once."""
+    bytes_per_token: float = BYTES_PER_TOKEN
+    """UTF-8 bytes of a prompt per token, corrected by what was reported."""
+    calibrated: bool = False
+    """Whether the endpoint has reported a token count yet."""
+    reasons: bool = False
+    """Whether it has been seen to reason before it speaks."""
+    learnt: tuple[str, ...] = ()
+    """What was learnt from refusals, in words."""
+
+    def knowing(self, lesson: str, *, dialect: Dialect | None = None, window: int | None = None) -> "EndpointProfile":
+        """Return this profile with one lesson more."""
+        learnt = self.learnt if lesson in self.learnt else (*self.learnt, lesson)
+        return replace(self, dialect=dialect or self.dialect, window=window or self.window, learnt=learnt)
+
+
+def first_profile(
+    facts: EndpointFacts, *, model: str, window: int | None = None, parallel: int | None = None, dialect: Dialect | None = None
+) -> EndpointProfile:
+    """Return what can be known before the first answer; what the user says goes before what the endpoint says."""
+    served = next((entry for entry in facts.models if entry.id == model), None)
+    if served is None and len(facts.speakers) == 1:
+        served = facts.speakers[0]
+    known = preset(facts.server)
+    reported = served.window if served else None
+    return EndpointProfile(
+        facts=facts,
+        model=model,
+        dialect=dialect or dialect_of(facts.server),
+        window=min(window, reported) if window and reported else window or reported,
+        parallel=parallel or facts.parallel or (known.parallel if known else 1),
+    )
+
+
+class Endpoint:
+    """Shared by every participant that speaks through the same server: admission, and the opening of cold models."""
+
+    def __init__(self, *, slots: int, pool: int | None, loads_on_demand: bool) -> None:
+        """Start with the places and the shared memory the endpoint reported."""
+        self.admission = Admission(slots=slots, pool=pool, one_model=loads_on_demand)
+        """Who may ask now."""
+        self._loads_on_demand = loads_on_demand
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._warm_since: dict[str, float] = {}
+
+    def is_cold(self, model: str) -> bool:
+        """Whether the next request for `model` may have to wait until it is loaded."""
+        if not self._loads_on_demand:
+            return False
+        warm_since = self._warm_since.get(model)
+        return warm_since is None or asyncio.get_running_loop().time() - warm_since > _WARM_FOR_S
+
+    def keep_warm(self, model: str) -> None:
+        """Note that `model` has just answered."""
+        if self._loads_on_demand:
+            self._warm_since[model] = asyncio.get_running_loop().time()
+
+    @asynccontextmanager
+    async def opened(self, model: str) -> AsyncIterator[None]:
+        """Let the first request for a cold model go alone: some servers load one copy for each of several simultaneous ones."""
+        if not self.is_cold(model):
+            yield
+            return
+        async with self._opening.setdefault(model, asyncio.Lock()):
+            yield
+
+
+@runtime_checkable
+class SharesEndpoint(Protocol):
+    """A participant that speaks through an endpoint which others may use too."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """What is equal for two participants exactly when they ask the same server; empty before it is connected."""
+        ...
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint it uses, or None before it is connected."""
+        ...
+
+    def share(self, endpoint: Endpoint) -> None:
+        """Use `endpoint` from now on."""
+        ...
+
+
+def share_endpoints(participants: Iterable[object]) -> None:
+    """Let connected participants that ask the same server wait for each other as that server needs it."""
+    known: dict[str, Endpoint] = {}
+    for participant in participants:
+        if isinstance(participant, SharesEndpoint) and participant.endpoint is not None:
+            participant.share(known.setdefault(participant.endpoint_url, participant.endpoint))

@@ -1,0 +1,265 @@
+"""A participant that speaks through a server with OpenAI's chat completions protocol.
+
+The only door to the openai SDK, which carries requests, authentication and connections. Its own retries are off (they know nothing of a
+model that is loading), its environment variables are not read (a real key would go to the local server), and bodies are read here,
+because it passes on HTML, empty streams and errors with status 200 as if they were answers.
+"""
+
+import functools
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+from mallku.catalog.endpoint_facts import EndpointFacts
+from mallku.catalog.endpoint_probe import is_cloud_name, probe, root_of
+from mallku.catalog.server_presets import preset
+from mallku.dialogue.participant import ParticipantFacts
+from mallku.dialogue.prompt import GenerationSettings, Prompt
+from mallku.dialogue.response import Delta, Response
+from mallku.errors import ContextOverflow, ParticipantError, ProtocolViolation, RemoteAddressRefused, UsageError
+from mallku.firecircle.adapters.asking import Asking, Knowledge
+from mallku.firecircle.adapters.endpoint import Endpoint, EndpointProfile, first_profile
+from mallku.firecircle.adapters.failures import RefusedError, participant_error, retry_after_of
+from mallku.firecircle.adapters.model_choice import chosen_model
+from mallku.firecircle.adapters.token_estimate import counted_by_server, estimated_tokens
+from mallku.firecircle.adapters.turn_clock import TurnClock
+from mallku.wire.error_shapes import read_error
+from mallku.wire.openai_chat import optional_fields
+
+if TYPE_CHECKING:
+    import openai
+
+    from mallku.catalog.guarded_client import GuardedClient
+
+DEFAULT_MAX_TOKENS: Final = 512
+"""Token cap where neither the circle nor the seat names one; without a cap some servers stop at 16 tokens and others never."""
+
+_DUMMY_KEY: Final = "local"
+
+
+class OpenAICompatible:
+    """Speaks through a local model server. Connects on first use, or when `connect` is called.
+
+    Args:
+        base_url: Address of the server, with or without `/v1`.
+        model: The model to ask for; empty to take the only one the server lists.
+        api_key: Key to present; without one a dummy is sent, never one from the environment.
+        allow_remote: Whether the address may lie outside this machine and the local network, and whether models may be remote.
+        window: Tokens to use at most, if fewer than the server has.
+        parallel: Requests to send at once, instead of what the server reports.
+        server: Kind of server, if it is known and not to be guessed.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        model: str = "",
+        api_key: str = "",
+        allow_remote: bool = False,
+        window: int | None = None,
+        parallel: int | None = None,
+        server: str = "",
+    ) -> None:
+        self._url = base_url
+        self._model = model
+        self._key = api_key
+        self._allow_remote = allow_remote
+        self._window = window
+        self._parallel = parallel
+        self._server = server
+        self._client: GuardedClient | None = None
+        self._connection: _SdkConnection | None = None
+        self._known: Knowledge | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        """Name the address and the model; never the key."""
+        return f"OpenAICompatible({self._url!r}, model={self._model!r})"
+
+    @property
+    def profile(self) -> EndpointProfile | None:
+        """What is known and learnt about the endpoint, or None before it is connected."""
+        return self._known.profile if self._known else None
+
+    @property
+    def facts(self) -> ParticipantFacts:
+        """What is known about this participant now."""
+        profile = self.profile
+        if profile is None:
+            return ParticipantFacts(model=self._model, spec=f"{self._url}#{self._model}", location="loopback", server=self._server)
+        found = profile.facts
+        return ParticipantFacts(
+            model=profile.model,
+            spec=f"{found.base_url}#{profile.model}",
+            location=found.location,
+            address=found.address,
+            server=found.server,
+            context_window=profile.window,
+            parallel=profile.parallel,
+            weights=f"{found.address or found.base_url}#{profile.model}",
+        )
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address dialled; equal for all participants that ask the same server."""
+        profile = self.profile
+        return profile.facts.address or root_of(profile.facts.base_url) if profile else ""
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """What is shared with others that ask the same server."""
+        return self._known.endpoint if self._known else None
+
+    def share(self, endpoint: Endpoint) -> None:
+        """Wait for other participants of the same server as `endpoint` says."""
+        if self._known is not None:
+            self._known.endpoint = endpoint
+
+    async def connect(self) -> None:
+        """Dial, find out what serves there, and settle on a model.
+
+        Raises:
+            ParticipantError: Nothing answers, it demands a key, it is no model server, or it lies outside.
+        """
+        await self._connected()
+
+    async def respond(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
+        """Answer the prompt as a stream of deltas that ends in a `Response`."""
+        known, connection = await self._connected(settings.deadlines.connect)
+        profile, endpoint = known.profile, known.endpoint
+        needed = estimated_tokens(prompt, profile)
+        _refuse_silent_truncation(needed, profile)
+        settings = replace(settings, max_tokens=settings.max_tokens or DEFAULT_MAX_TOKENS)
+        tokens = needed + (settings.max_tokens or 0)
+        async with endpoint.admission.admitted(tokens=tokens, model=profile.model), AsyncExitStack() as opening:
+            await opening.enter_async_context(endpoint.opened(profile.model))
+            asking = Asking(connection, known, TurnClock(settings.deadlines))
+            async with aclosing(asking.ask(prompt, settings)) as parts:
+                async for part in parts:
+                    endpoint.keep_warm(profile.model)
+                    await opening.aclose()
+                    yield part
+
+    async def count_tokens(self, prompt: Prompt) -> int:
+        """Count the tokens of `prompt`: exactly where the server can and it matters, else an upper estimate."""
+        known, _ = await self._connected()
+        upper = estimated_tokens(prompt, known.profile)
+        if known.profile.window is None or self._client is None or 2 * upper < known.profile.window:
+            return upper
+        exact = await counted_by_server(prompt, known.profile, client=self._client, key=self._key)
+        return upper if exact is None else exact
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._closed = True
+        if self._client is not None:
+            await self._client.close()
+
+    async def _connected(self, limit_s: float | None = 10.0) -> tuple[Knowledge, "_SdkConnection"]:
+        if self._closed:
+            raise UsageError("The participant is closed.", hint="Make a new one.")
+        if self._known is not None and self._connection is not None:
+            return self._known, self._connection
+        from mallku.catalog.guarded_client import GuardedClient
+
+        if self._client is None:
+            self._client = GuardedClient(allow_remote=self._allow_remote, connect_s=limit_s)
+        found = await probe(self._url, client=self._client, key=self._key, timeout_s=limit_s or 60.0)
+        if self._server:
+            found = replace(found, server=self._server)
+        model = chosen_model(found, self._model)
+        if not self._allow_remote:
+            _refuse_remote_model(found, model)
+        profile = first_profile(found, model=model, window=self._window, parallel=self._parallel)
+        if self._known is None:
+            slots = Endpoint(slots=profile.parallel, pool=found.shared_pool, loads_on_demand=found.loads_on_demand)
+            self._known = Knowledge(profile, slots)
+            self._connection = _SdkConnection(found.base_url, key=self._key, client=self._client)
+        assert self._connection is not None
+        return self._known, self._connection
+
+
+class _SdkConnection:
+    """Sends requests through the openai SDK's low-level `post`, which spares the walk over every message that `create` makes."""
+
+    def __init__(self, base_url: str, *, key: str, client: "GuardedClient") -> None:
+        self._base_url = base_url
+        self._client = client
+        self._sdk = _sdk_class()(
+            api_key=key or _DUMMY_KEY, base_url=base_url, max_retries=0, http_client=client.http, timeout=client.timeout
+        )
+
+    @asynccontextmanager
+    async def send(self, body: dict[str, Any], profile: EndpointProfile, clock: TurnClock) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open the answer to `body`; raises `RefusedError` for an error answer."""
+        import openai
+
+        from mallku.catalog.guarded_client import bytes_of, response_type, transport_failure
+
+        url = f"{self._base_url}/chat/completions"
+        try:
+            async with clock.limit(self._base_url):
+                response: Any = await self._sdk.post(
+                    "/chat/completions", cast_to=response_type(), body=body, stream=True, stream_cls=openai.AsyncStream
+                )
+        except openai.APIStatusError as error:
+            raise _refusal(error, body, profile, url) from None
+        except openai.APIConnectionError as error:
+            raise transport_failure(error.__cause__ or error, url) from error
+        except openai.OpenAIError as error:
+            raise ProtocolViolation(f"{url} cannot be asked: {error}.", hint="Check the address and the key.") from error
+        try:
+            yield bytes_of(response, url)
+        finally:
+            await response.aclose()
+
+
+def _refusal(error: "openai.APIStatusError", body: dict[str, Any], profile: EndpointProfile, url: str) -> RefusedError:
+    response, sent = error.response, optional_fields(body)
+    text = response.text
+    if response.is_redirect:
+        text = f"redirects to {response.headers.get('location', 'elsewhere')}; redirects are not followed, 404 not found"
+    facts = read_error(response.status_code, text, sent=sent)
+    failure: ParticipantError = participant_error(
+        facts, url=f"POST {url}", server=profile.facts.server, model=profile.model, retry_after=retry_after_of(response.headers)
+    )
+    return RefusedError(facts, sent, failure)
+
+
+@functools.cache
+def _sdk_class() -> "type[openai.AsyncOpenAI]":
+    """Return the SDK's client, without headers about this machine and without anything from the environment."""
+    import openai
+
+    class LocalClient(openai.AsyncOpenAI):
+        @property
+        @override
+        def default_headers(self) -> dict[str, Any]:
+            return {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "mallku"}
+
+    return LocalClient
+
+
+def _refuse_remote_model(facts: EndpointFacts, model: str) -> None:
+    served = next((entry for entry in facts.models if entry.id == model), None)
+    if is_cloud_name(model) or (served and served.remote):
+        raise RemoteAddressRefused(
+            f"The server at {facts.base_url} passes requests for {model!r} on to somebody else's machine.",
+            hint="Nothing was sent. Choose a model that runs here, or say `allow_remote=True`.",
+        )
+
+
+def _refuse_silent_truncation(needed: int, profile: EndpointProfile) -> None:
+    """Some servers drop the beginning of a prompt that is too long and answer 200; those are not even asked."""
+    known = preset(profile.facts.server)
+    if known and known.truncates and profile.calibrated and profile.window and needed > profile.window:
+        raise ContextOverflow(
+            f"The prompt takes about {needed} tokens, and {profile.model!r} at {profile.facts.base_url} holds {profile.window}.",
+            hint=f"{known.title} would drop its beginning without a word. {known.window_hint}",
+            needed=needed,
+            window=profile.window,
+        )

@@ -1,0 +1,136 @@
+"""One chat completions answer as its bytes arrive: a stream of events, or a whole body where a server does not stream."""
+
+import json
+from typing import Any, Final
+
+from mallku.dialogue.response import Delta, Usage
+from mallku.errors import ProtocolViolation
+from mallku.wire.answer_channels import AnswerChannels
+from mallku.wire.error_shapes import error_inside
+from mallku.wire.openai_chat import Chunk, read_chunk
+from mallku.wire.sse import MAX_EVENT_BYTES, SseReader
+
+
+class ChatAnswer:
+    """Reads an answer from bytes; nothing a server sends can break it except half JSON in an event, which raises.
+
+    Args:
+        opened: Whether the chat template is known to open private reasoning in the prompt.
+        stop: Texts that end the answer, where the server was not told them.
+    """
+
+    def __init__(self, *, opened: bool = False, stop: tuple[str, ...] = ()) -> None:
+        self._sse = SseReader()
+        self._body = b""
+        self._channels = AnswerChannels(opened=opened)
+        self._stop: Final = stop
+        self.pieces = 0
+        """Content and reasoning pieces so far; an estimate of tokens where nobody counts."""
+        self.finish = ""
+        """The server's finish reason, or empty."""
+        self.usage: Usage | None = None
+        """Token counts, or None."""
+        self.model = ""
+        """The model that answers, by the server's word."""
+        self.error = ""
+        """An error inside the answer, as JSON text, or empty."""
+        self.ended = False
+        """Whether the server said that the stream is over."""
+        self.had_choices = False
+        """Whether anything came that is part of an answer."""
+
+    @property
+    def text(self) -> str:
+        """The public text so far."""
+        return self._channels.text
+
+    @property
+    def reasoning(self) -> str:
+        """The private reasoning so far."""
+        return self._channels.reasoning
+
+    @property
+    def opened_in_prompt(self) -> bool:
+        """Whether private reasoning ended that nothing in the answer had begun."""
+        return self._channels.opened_in_prompt
+
+    @property
+    def body(self) -> str:
+        """What came, as text, where it was no event stream."""
+        return self._body.decode("utf-8", errors="replace")
+
+    def feed(self, data: bytes) -> list[Delta]:
+        """Take bytes and return the deltas they complete."""
+        out: list[Delta] = []
+        for event in self._sse.feed(data):
+            out.extend(self._event(event))
+        if not self._sse.saw_data:
+            self._body += data
+            if len(self._body) > MAX_EVENT_BYTES:
+                raise ProtocolViolation("The answer is larger than any answer can be.", hint="Is this a chat completions endpoint?")
+        return out
+
+    def end(self) -> list[Delta]:
+        """Take the end of the body and return what was held back."""
+        out: list[Delta] = []
+        for event in self._sse.finish():
+            out.extend(self._event(event))
+        if not self._sse.saw_data and self._body.strip():
+            out.extend(self._whole())
+        out.extend(self._channels.finish())
+        return out
+
+    def _event(self, event: bytes) -> list[Delta]:
+        if self.ended or not event.strip():
+            return []
+        if event.strip() == b"[DONE]":
+            self.ended = True
+            return []
+        return self._take(self._parsed(event))
+
+    def _whole(self) -> list[Delta]:
+        try:
+            data = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return []
+        deltas = self._take(data)
+        # a whole body needs no end mark; only a stream can be cut
+        if self.had_choices:
+            self.finish = self.finish or "stop"
+        return deltas
+
+    def _parsed(self, event: bytes) -> Any:
+        text = event.decode("utf-8", errors="replace")
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ProtocolViolation(
+                f"The server sent half or broken JSON in its stream: {text[:100]!r}.", hint="Update the server."
+            ) from error
+
+    def _take(self, data: Any) -> list[Delta]:
+        if problem := error_inside(data):
+            self.error = self.error or problem
+            return []
+        chunk = read_chunk(data)
+        self._note(chunk)
+        out: list[Delta] = []
+        if chunk.reasoning:
+            out.extend(self._channels.add_reasoning(chunk.reasoning))
+        if chunk.text:
+            out.extend(self._channels.add_text(chunk.text))
+        self.pieces += bool(chunk.reasoning or chunk.text)
+        return out
+
+    def _note(self, chunk: Chunk) -> None:
+        self.had_choices = self.had_choices or chunk.has_choices
+        self.finish = chunk.finish or self.finish
+        self.usage = chunk.usage or self.usage
+        self.model = chunk.model or self.model
+
+    def stopped_by(self) -> str:
+        """Return the stop text that the public text contains, or empty."""
+        if not self._stop:
+            return ""
+        text = self.text
+        return next((stop for stop in self._stop if stop in text), "")
