@@ -65,8 +65,15 @@ def root_of(base_url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
 
 
-async def probe(url: str, *, client: "GuardedClient", key: str = "", timeout_s: float = 10.0) -> EndpointFacts:
+async def probe(url: str, *, client: "GuardedClient", key: str = "", server: str = "", timeout_s: float = 10.0) -> EndpointFacts:
     """Find out where the protocol answers, what serves it and with which models.
+
+    Args:
+        url: What the user wrote.
+        client: Dials.
+        key: Key to present, or empty.
+        server: Kind of server, if it is known and not to be guessed.
+        timeout_s: Seconds for each question.
 
     Raises:
         EndpointUnreachable: Nothing answers.
@@ -98,10 +105,11 @@ async def probe(url: str, *, client: "GuardedClient", key: str = "", timeout_s: 
             )
         listed = _listed(answer)
         if listed is not None:
-            return await _known_better(_facts(base_url, answer, listed, client), client=client, key=key, timeout_s=timeout_s)
+            facts = _facts(base_url, answer, listed, client)
+            return await _known_better(replace(facts, server=server or facts.server), client=client, key=key, timeout_s=timeout_s)
         if answer.status not in _NOT_HERE:
             strange = strange or answer
-    return _unlisted(candidates, strange, client)
+    return replace(_unlisted(candidates, strange, client), server=server)
 
 
 def _unlisted(candidates: tuple[str, ...], strange: "Answer | None", client: "GuardedClient") -> EndpointFacts:

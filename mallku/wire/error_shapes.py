@@ -29,7 +29,7 @@ _TEXT_KEPT: Final = 300
 _OVERFLOW: Final = re.compile(
     r"exceed_context_size|context_length_exceeded|maximum context length|exceeds? the (?:available )?context (?:size|window|length)"
     r"|longer than the model's context length|trying to keep the first|requested tokens \(\d+\) exceed context window"
-    r"|inputs? tokens? \+ max_new_tokens|prompt (?:is )?too long|input length exceeds|context overflow",
+    r"|`?inputs?`? tokens? \+ `?max_new_tokens|prompt (?:is )?too long|input length exceeds|context overflow",
     re.IGNORECASE,
 )
 _POOL: Final = re.compile(r"context size has been exceeded", re.IGNORECASE)
@@ -55,6 +55,7 @@ _MODEL: Final = re.compile(
     r"|no model|unknown model|invalid model|only allow now",
     re.IGNORECASE | re.DOTALL,
 )
+_WRONG_PATH: Final = re.compile(r"unexpected endpoint|cannot post|<html|an HTML page", re.IGNORECASE)
 _STREAM: Final = re.compile(r"['\"`]?stream(?:ing)?['\"`]? (?:is |are )?not (?:supported|available|implemented)", re.IGNORECASE)
 _WINDOW: Final = (
     re.compile(r"maximum context length (?:is|of) (\d+)", re.IGNORECASE),
@@ -131,6 +132,8 @@ def _kind(status: int | None, text: str, complained: tuple[str, ...]) -> ErrorKi
         return "shared memory full"
     if _OVERFLOW.search(text) or _POOL.search(text) or " 40303" in f" {text}":
         return "overflow"
+    if _WRONG_PATH.search(text):
+        return "wrong path"
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return "key"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -165,9 +168,7 @@ def _not_found(text: str) -> ErrorKind:
         return "model missing"
     # mlx-lm answers 404 to every failure of generation and puts the exception's text there
     plain = text.strip().lower()
-    if not plain or "not found" in plain or "cannot post" in plain or "unexpected endpoint" in plain or "<html" in plain:
-        return "wrong path"
-    return "generation"
+    return "wrong path" if not plain or "not found" in plain else "generation"
 
 
 def _loaded(body: str) -> Any:

@@ -101,7 +101,7 @@ class StandIn:
         """The bodies of the chat requests so far."""
         return [asked.json for asked in self.asked if asked.path.endswith("/chat/completions")]
 
-    async def __aenter__(self) -> "StandIn":
+    async def __aenter__(self):
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return self
 
@@ -151,7 +151,12 @@ class StandIn:
             writer.transport.abort()
             return False
         pieces = [reply.body] if isinstance(reply.body, bytes) else reply.body
-        head = [f"HTTP/1.1 {reply.status} X", f"content-type: {reply.kind}", "connection: close", *(f"{k}: {v}" for k, v in reply.headers.items())]
+        head = [
+            f"HTTP/1.1 {reply.status} X",
+            f"content-type: {reply.kind}",
+            "connection: close",
+            *(f"{k}: {v}" for k, v in reply.headers.items()),
+        ]
         writer.write(("\r\n".join(head) + "\r\ntransfer-encoding: chunked\r\n\r\n").encode())
         for index, piece in enumerate(pieces):
             if index:

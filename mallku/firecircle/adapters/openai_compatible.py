@@ -20,7 +20,7 @@ from mallku.dialogue.participant import ParticipantFacts
 from mallku.dialogue.prompt import GenerationSettings, Prompt
 from mallku.dialogue.response import Delta, Response
 from mallku.errors import ContextOverflow, ParticipantError, ProtocolViolation, RemoteAddressRefused, UsageError
-from mallku.firecircle.adapters.asking import Asking, Knowledge
+from mallku.firecircle.adapters.chat_turn import ChatTurn, Knowledge
 from mallku.firecircle.adapters.endpoint import Endpoint, EndpointProfile, first_profile
 from mallku.firecircle.adapters.failures import RefusedError, participant_error, retry_after_of
 from mallku.firecircle.adapters.model_choice import chosen_model
@@ -137,8 +137,8 @@ class OpenAICompatible:
         tokens = needed + (settings.max_tokens or 0)
         async with endpoint.admission.admitted(tokens=tokens, model=profile.model), AsyncExitStack() as opening:
             await opening.enter_async_context(endpoint.opened(profile.model))
-            asking = Asking(connection, known, TurnClock(settings.deadlines))
-            async with aclosing(asking.ask(prompt, settings)) as parts:
+            turn = ChatTurn(connection, known, TurnClock(settings.deadlines))
+            async with aclosing(turn.answer(prompt, settings)) as parts:
                 async for part in parts:
                     endpoint.keep_warm(profile.model)
                     await opening.aclose()
@@ -168,9 +168,7 @@ class OpenAICompatible:
 
         if self._client is None:
             self._client = GuardedClient(allow_remote=self._allow_remote, connect_s=limit_s)
-        found = await probe(self._url, client=self._client, key=self._key, timeout_s=limit_s or 60.0)
-        if self._server:
-            found = replace(found, server=self._server)
+        found = await probe(self._url, client=self._client, key=self._key, server=self._server, timeout_s=limit_s or 60.0)
         model = chosen_model(found, self._model)
         if not self._allow_remote:
             _refuse_remote_model(found, model)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE_TOKENS: Final = 24
 _CAUTION: Final = 0.9
+_LEAST_MEASURED: Final = 400
 _TOO_FEW: Final = 0.8
 _MOST_BYTES_PER_TOKEN: Final = 12
 _SMALLEST_WINDOW: Final = 1024
@@ -29,9 +30,10 @@ def estimated_tokens(prompt: Prompt, profile: EndpointProfile) -> int:
 
 def calibrated(profile: EndpointProfile, prompt: Prompt, usage: Usage) -> EndpointProfile:
     """Return the profile with the bytes per token that this answer's usage shows, a little on the safe side."""
-    if not usage.prompt_tokens or usage.estimated:
+    size = _size(prompt)
+    if not usage.prompt_tokens or usage.estimated or size < _LEAST_MEASURED:
         return profile
-    shown = _CAUTION * _size(prompt) / usage.prompt_tokens
+    shown = _CAUTION * size / max(1, usage.prompt_tokens - _TEMPLATE_TOKENS)
     return replace(profile, bytes_per_token=max(0.5, min(shown, float(_MOST_BYTES_PER_TOKEN))), calibrated=True)
 
 

@@ -1,4 +1,4 @@
-"""One question put to an endpoint: sent in the dialect known so far, read as it comes, sent again as long as refusals teach something."""
+"""One turn taken through an endpoint: asked in the dialect known so far, read as it comes, asked again while refusals teach something."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -40,7 +40,7 @@ class Knowledge:
     endpoint: Endpoint
 
 
-class Asking:
+class ChatTurn:
     """Puts one prompt to an endpoint."""
 
     def __init__(self, connection: Connection, known: Knowledge, clock: TurnClock) -> None:
@@ -49,7 +49,7 @@ class Asking:
         self._known = known
         self._clock = clock
 
-    async def ask(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
+    async def answer(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
         """Answer the prompt; ask again as long as each failure teaches something and no public text was handed out."""
         structured = StructuredAnswer(prompt, settings) if settings.schema is not None else None
         thought_only = False

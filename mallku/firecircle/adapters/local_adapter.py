@@ -1,0 +1,131 @@
+"""One participant for every way to run a model locally: a server with OpenAI's protocol, Ollama, or a GGUF file in this process."""
+
+import importlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, Final
+
+from mallku.catalog.server_presets import preset_or_error
+from mallku.dialogue.participant import Connectable, Participant, ParticipantFacts
+from mallku.dialogue.prompt import GenerationSettings, Prompt
+from mallku.dialogue.response import Delta, Response
+from mallku.errors import ConfigurationError
+from mallku.firecircle.adapters.endpoint import Endpoint, EndpointProfile, SharesEndpoint
+from mallku.firecircle.adapters.local_config import LocalAdapterConfig, LocalBackend
+from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
+
+__all__ = ["LocalAIAdapter", "LocalAdapterConfig", "LocalBackend"]
+
+_DEFAULT_URL: Final = "http://127.0.0.1:8080"
+
+
+class LocalAIAdapter:
+    """A participant as its configuration describes it. `connect` is called on first use if it was not called before."""
+
+    def __init__(self, config: LocalAdapterConfig) -> None:
+        """Prepare the participant; nothing is dialled or loaded yet."""
+        self.config: Final = config
+        """What it was made from."""
+        self._participant = _participant(config)
+
+    def __repr__(self) -> str:
+        """Name the backend and what it speaks through; never the key."""
+        return f"LocalAIAdapter({self._participant!r})"
+
+    @property
+    def facts(self) -> ParticipantFacts:
+        """What is known about the participant now."""
+        return self._participant.facts
+
+    @property
+    def profile(self) -> EndpointProfile | None:
+        """What is known about its endpoint; None in process and before it is connected."""
+        return self._participant.profile if isinstance(self._participant, OpenAICompatible) else None
+
+    @property
+    def score_weight(self) -> float:
+        """Weight of this seat's pattern scores in the circle's aggregate."""
+        return self.config.consciousness_weight
+
+    @property
+    def track_reciprocity(self) -> bool:
+        """Whether this seat's statements are scored for reciprocity."""
+        return self.config.track_reciprocity
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address dialled, or empty in process."""
+        return self._participant.endpoint_url if isinstance(self._participant, SharesEndpoint) else ""
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """What is shared with others that ask the same server, or None in process."""
+        return self._participant.endpoint if isinstance(self._participant, SharesEndpoint) else None
+
+    def share(self, endpoint: Endpoint) -> None:
+        """Wait for other participants of the same server as `endpoint` says."""
+        if isinstance(self._participant, SharesEndpoint):
+            self._participant.share(endpoint)
+
+    async def connect(self) -> None:
+        """Dial the server or load the weights.
+
+        Raises:
+            ParticipantError: The endpoint cannot be used.
+            ModelFileError: The file cannot be used.
+        """
+        if isinstance(self._participant, Connectable):
+            await self._participant.connect()
+
+    async def respond(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
+        """Answer the prompt as a stream of deltas that ends in a `Response`; without `emit_events` only the `Response` comes."""
+        stream = self._participant.respond(prompt, settled(settings, self.config.defaults))
+        async with aclosing(stream) as parts:  # type: ignore[type-var] # the seam promises an iterator; those of participants can be closed
+            async for part in parts:
+                if self.config.emit_events or isinstance(part, Response):
+                    yield part
+
+    async def count_tokens(self, prompt: Prompt) -> int:
+        """Count the tokens that `prompt` takes up."""
+        return await self._participant.count_tokens(prompt)
+
+    async def close(self) -> None:
+        """Give back connections, threads and memory."""
+        await self._participant.close()
+
+
+def settled(settings: GenerationSettings, defaults: GenerationSettings) -> GenerationSettings:
+    """Return `settings` with what they leave open taken from `defaults`; stop texts of both count."""
+    fields = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repeat_penalty", "seed", "schema", "reasoning")
+    filled = {name: getattr(defaults, name) for name in fields if getattr(settings, name) is None}
+    return replace(settings, **filled, stop=tuple(dict.fromkeys((*settings.stop, *defaults.stop))))
+
+
+def _participant(config: LocalAdapterConfig) -> Participant:
+    if config.backend is LocalBackend.LLAMACPP:
+        return _in_process(config)
+    server = "ollama" if config.backend is LocalBackend.OLLAMA else ""
+    url = config.base_url or (preset_or_error(server).base_url if server else _DEFAULT_URL)
+    return OpenAICompatible(
+        url,
+        model=config.model_name or "",
+        api_key=config.api_key.get_secret_value() if config.api_key else "",
+        allow_remote=config.allow_remote,
+        window=config.context_length if "context_length" in config.model_fields_set else None,
+        server=server,
+    )
+
+
+def _in_process(config: LocalAdapterConfig) -> Participant:
+    if config.model_path is None:
+        raise ConfigurationError("The in-process backend needs a GGUF file.", hint="Give its path as `model_path`.")
+    in_process: Any = importlib.import_module("mallku.firecircle.adapters.in_process")
+    made: Participant = in_process.InProcess(
+        config.model_path,
+        context_length=config.context_length,
+        gpu_layers=config.gpu_layers if config.use_gpu else 0,
+        threads=config.threads,
+        max_memory_gb=config.max_memory_gb,
+    )
+    return made

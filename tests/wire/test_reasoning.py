@@ -1,0 +1,83 @@
+"""Private reasoning never becomes speech, however it is marked and wherever the stream is cut into pieces."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mallku.wire.answer_channels import AnswerChannels
+
+FORMS = {
+    "tags": ("<think>secret</think>\n\nspoken", "secret", "spoken"),
+    "other tags": ("<thinking>secret</thinking>spoken", "secret", "spoken"),
+    "upper case": ("<THINK>secret</THINK>spoken", "secret", "spoken"),
+    "brackets": ("[THINK]secret[/THINK]spoken", "secret", "spoken"),
+    "closed by a relative": ("<think>secret</thinking>spoken", "secret", "spoken"),
+    "never closed": ("<think>secret and more", "secret and more", ""),
+    "opened in the prompt": ("secret</think>spoken", "secret", "spoken"),
+    "twice": ("<think>a</think>one <think>b</think>two", "ab", "one two"),
+    "no reasoning": ("plain <b>text</b> with 1 < 2 [sic]", "", "plain <b>text</b> with 1 < 2 [sic]"),
+    "nothing but an angle": ("<", "", "<"),
+    "end marks": ("spoken<|im_end|></s>", "", "spoken"),
+    "harmony": (
+        "<|channel|>analysis<|message|>secret<|end|><|start|>assistant<|channel|>final<|message|>spoken<|return|>",
+        "secret",
+        "spoken",
+    ),
+    "harmony with commentary": (
+        "<|channel|>analysis<|message|>secret<|end|><|start|>assistant<|channel|>commentary to=x <|constrain|>json<|message|>{}<|call|>"
+        "<|start|>assistant<|channel|>final<|message|>spoken",
+        "secret{}",
+        "spoken",
+    ),
+    "harmony without its tokens": ("analysisWe think secretly.assistantfinalspoken", "We think secretly.", "spoken"),
+    "harmony without a final part": ("analysisWe think secretly", "We think secretly", ""),
+    "a text about an analysis": ("analysis of the budget", "", "analysis of the budget"),
+    "a text that begins like harmony": ("anal", "", "anal"),
+}
+
+
+def read(pieces):
+    channels = AnswerChannels()
+    deltas = [delta for piece in pieces for delta in channels.add_text(piece)] + channels.finish()
+    return channels, deltas
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_reasoning_is_kept_apart_in_every_form_and_any_pieces(form, size):
+    whole, reasoning, text = FORMS[form]
+    channels, _ = read(whole[start : start + size] for start in range(0, len(whole), size))
+
+    assert channels.text == text
+    assert channels.reasoning == reasoning
+
+
+@pytest.mark.parametrize("form", [name for name in FORMS if name not in {"opened in the prompt", "end marks"}])
+def test_no_public_delta_ever_shows_reasoning(form):
+    whole, _, text = FORMS[form]
+    _, deltas = read(whole)
+
+    assert "".join(delta.text for delta in deltas if delta.channel == "text").strip() == text
+
+
+def test_an_answer_known_to_begin_inside_the_reasoning_shows_nothing_before_its_end():
+    channels = AnswerChannels(opened=True)
+
+    assert channels.add_text("secret") == []
+    assert [delta.channel for delta in channels.add_text("</think>spoken")] == ["reasoning", "text"]
+
+
+def test_an_answer_that_did_not_reason_after_all_is_not_lost():
+    channels = AnswerChannels(opened=True)
+    channels.add_text("spoken at once")
+    channels.finish()
+
+    assert channels.text == "spoken at once"
+
+
+@given(st.lists(st.text(alphabet="<>/think[]◁▷|channelfs ", max_size=12), max_size=12))
+def test_whatever_comes_nothing_is_lost_but_marks(pieces):
+    channels, deltas = read(pieces)
+
+    assert len("".join(delta.text for delta in deltas)) <= len("".join(pieces))
+    assert channels.text in "".join(pieces) or channels.opened_in_prompt or channels.reasoning
