@@ -24,8 +24,10 @@ FORMS = {
         "spoken",
     ),
     "harmony with commentary": (
-        "<|channel|>analysis<|message|>secret<|end|><|start|>assistant<|channel|>commentary to=x <|constrain|>json<|message|>{}<|call|>"
-        "<|start|>assistant<|channel|>final<|message|>spoken",
+        (
+            "<|channel|>analysis<|message|>secret<|end|><|start|>assistant<|channel|>commentary to=x <|constrain|>json<|message|>{}<|call|>"
+            "<|start|>assistant<|channel|>final<|message|>spoken"
+        ),
         "secret{}",
         "spoken",
     ),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from mallku.catalog.endpoint_facts import EndpointFacts
-from mallku.catalog.endpoint_probe import is_cloud_name, probe, root_of
+from mallku.catalog.endpoint_probe import candidate_urls, is_cloud_name, probe, root_of
 from mallku.catalog.server_presets import preset
 from mallku.dialogue.participant import ParticipantFacts
 from mallku.dialogue.prompt import GenerationSettings, Prompt
@@ -64,6 +64,7 @@ class OpenAICompatible:
         parallel: int | None = None,
         server: str = "",
     ) -> None:
+        candidate_urls(base_url)  # refuses what is no URL before anything else happens
         self._url = base_url
         self._model = model
         self._key = api_key
