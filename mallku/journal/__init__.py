@@ -5,6 +5,7 @@ Importing this package loads no database toolkit; that happens when a journal is
 
 from mallku.journal.chain import Entry, Verification
 from mallku.journal.contract import DeliberationStatus, DeliberationSummary, Journal, SearchHit
+from mallku.journal.export import export_deliberation, import_deliberation, verify_export
 from mallku.journal.memory import MemoryJournal
 from mallku.journal.opening import journal_place, open_journal
 
@@ -16,6 +17,9 @@ __all__ = [
     "MemoryJournal",
     "SearchHit",
     "Verification",
+    "export_deliberation",
+    "import_deliberation",
     "journal_place",
     "open_journal",
+    "verify_export",
 ]
