@@ -11,7 +11,6 @@ from mallku.errors import JournalDamaged, JournalTooNew
 from mallku.journal import MemoryJournal
 from mallku.journal.export import export_deliberation, import_deliberation, read_export, verify_export
 
-
 HEAD = '"format": "mallku-deliberation", "version": 1'
 
 
