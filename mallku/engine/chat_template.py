@@ -1,0 +1,169 @@
+"""The model's own chat template: from messages to tokens.
+
+The template is rendered with a placeholder for each message's text, so that what the template wrote and what people and models wrote
+stay apart. Control tokens are looked for in the template's part only: a message that contains `<|im_end|>` contains these ten characters.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from mallku.dialogue.message import Message, Role
+from mallku.engine.decoder import Vocabulary
+from mallku.errors import RequestRefused
+
+_CHATML: Final = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_PLAIN: Final = (
+    "{% for message in messages %}{% if message.role != 'system' %}{{ message.role | capitalize }}: {% endif %}{{ message.content }}\n\n"
+    "{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+_PAD: Final = "\u2003"
+"""Stands on both sides of a placeholder: a template that strips a message's text strips it too."""
+
+Tokenize = Callable[[str], list[int]]
+"""Turns plain text into token ids."""
+
+
+class _TokenLine:
+    """Tokens in the making: neighbouring plain text is tokenised together, as it would be in one string."""
+
+    def __init__(self, tokenize: Tokenize) -> None:
+        self.tokens: list[int] = []
+        self._tokenize = tokenize
+        self._plain = ""
+
+    def add(self, text: str) -> None:
+        self._plain += text
+
+    def add_token(self, token: int) -> None:
+        self.flush()
+        self.tokens.append(token)
+
+    def flush(self) -> None:
+        """Tokenise the plain text so far, so that it does not join what follows."""
+        if self._plain:
+            self.tokens += self._tokenize(self._plain)
+            self._plain = ""
+
+
+class ChatTemplate:
+    """Lays out chats for one model."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        source = vocabulary.chat_template or (_CHATML if "<|im_start|>" in vocabulary.control else _PLAIN)
+        self._template = _compile(source)
+        self._control = _any_of(vocabulary.control)
+        self._markup = _any_of(vocabulary.markup)
+
+    def tokens(self, messages: Sequence[Message], options: Mapping[str, Any], tokenize: Tokenize) -> list[int]:
+        """Lay out a chat that the assistant is to continue; raises `RequestRefused` if the template declines it."""
+        line = _TokenLine(tokenize)
+        for text, is_frame in self._render(messages, options):
+            at = 0
+            for found in (self._control if is_frame else self._markup).finditer(text):
+                if is_frame:
+                    line.add(text[at : found.start()])
+                    line.add_token(self._vocabulary.control[found[0]])
+                    at = found.end()
+                else:
+                    line.add(text[at : found.start() + 1])
+                    line.flush()
+                    at = found.start() + 1
+            line.add(text[at:])
+        line.flush()
+        begin = self._vocabulary.begin
+        return [begin, *line.tokens] if begin is not None and line.tokens[:1] != [begin] else line.tokens
+
+    def _render(self, messages: Sequence[Message], options: Mapping[str, Any]) -> list[tuple[str, bool]]:
+        """Render to parts (text, whether the template wrote it). What the template declines is tried again in the forms that all accept."""
+        from jinja2 import TemplateError
+
+        reason = ""
+        for form in (list(messages), _fold_system(messages), _merge_roles(_fold_system(messages))):
+            try:
+                parts = self._render_form(form, options)
+            except TemplateError as error:
+                reason = str(error)
+                continue
+            if parts is not None:
+                return parts
+            reason = "it leaves out a message"
+        raise RequestRefused(f"The model's chat template declines this chat: {reason}.", hint="Use one system and one user message.")
+
+    def _render_form(self, messages: Sequence[Message], options: Mapping[str, Any]) -> list[tuple[str, bool]] | None:
+        mark = uuid.uuid4().hex
+        chat = [{"role": message.role, "content": f"{_PAD}{mark}{index:04}{_PAD}"} for index, message in enumerate(messages)]
+        rendered = self._template.render(
+            messages=chat,
+            add_generation_prompt=True,
+            bos_token=self._vocabulary.begin_text,
+            eos_token=self._vocabulary.end_text,
+            **options,
+        )
+        parts: list[tuple[str, bool]] = []
+        used = set()
+        at = 0
+        for found in re.finditer(f"({_PAD}?){mark}([0-9]{{4}})({_PAD}?)", rendered):
+            content = messages[int(found[2])].content
+            content = content if found[1] else content.lstrip()
+            content = content if found[3] else content.rstrip()
+            parts += [(rendered[at : found.start()], True), (content, False)]
+            used.add(int(found[2]))
+            at = found.end()
+        parts.append((rendered[at:], True))
+        return parts if len(used) == len(messages) else None
+
+
+def _compile(source: str) -> Any:
+    from jinja2 import TemplateError
+    from jinja2.ext import loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def refuse(message: str) -> None:
+        raise TemplateError(message)
+
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    environment.globals["raise_exception"] = refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+    try:
+        return environment.from_string(source)
+    except TemplateError as error:
+        raise RequestRefused(f"The model's chat template cannot be read: {error}.", hint="Convert the model again.") from error
+
+
+def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
+    """Match any of the texts, longer ones first; of no texts, nothing."""
+    return re.compile("|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)) or r"(?!)")
+
+
+def _fold_system(messages: Sequence[Message]) -> list[Message]:
+    """Put system messages at the beginning of the user message that follows."""
+    folded: list[Message] = []
+    system = ""
+    for message in messages:
+        if message.role == "system":
+            system += message.content + "\n\n"
+        elif message.role == "user" and system:
+            folded.append(Message(role="user", content=system + message.content))
+            system = ""
+        else:
+            folded.append(message)
+    return [*folded, Message(role="user", content=system.rstrip())] if system else folded
+
+
+def _merge_roles(messages: Sequence[Message]) -> list[Message]:
+    """Join neighbours of one role, and let the user speak first."""
+    merged: list[Message] = []
+    for message in messages:
+        if merged and merged[-1].role == message.role:
+            merged[-1] = Message(role=message.role, content=f"{merged[-1].content}\n\n{message.content}")
+        else:
+            merged.append(message)
+    first: Role = merged[0].role if merged else "user"
+    return merged if first == "user" else [Message(role="user", content="(The conversation begins.)"), *merged]

@@ -1,0 +1,154 @@
+"""How much memory a model will take, reckoned before it is loaded. Pure arithmetic over the model's shape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mallku.engine.settings import EngineSettings, KvType
+from mallku.errors import ConfigurationError, ModelTooLarge
+
+DEFAULT_CONTEXT: Final = 4096
+"""Window of one request where none is asked for and the model was trained with as much."""
+
+MAX_SEQUENCES: Final = 256
+"""Most sequence ids of llama.cpp (LLAMA_MAX_SEQ)."""
+
+_STATEFUL_PARALLEL: Final = 8
+_CELLS_STEP: Final = 256
+_BYTES_PER_ELEMENT: Final[dict[KvType, float]] = {"f16": 2.0, "q8_0": 34 / 32}
+_GB: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a model file says about itself, as far as memory depends on it."""
+
+    architecture: str
+    """Such as `llama`."""
+    weights_bytes: int
+    """Size of all tensors."""
+    layers: int
+    """Number of blocks."""
+    kv_heads: tuple[int, ...]
+    """Key-value heads of each block; 0 where a block has no attention."""
+    key_length: int
+    """Elements of one key head."""
+    value_length: int
+    """Elements of one value head."""
+    width: int
+    """Elements of the residual stream."""
+    feed_forward: int
+    """Elements of the widest feed-forward layer."""
+    heads: int
+    """Query heads."""
+    vocabulary: int
+    """Number of tokens."""
+    trained_length: int
+    """Tokens the model was trained to read at once."""
+    window: int
+    """Width of sliding-window attention, or 0."""
+    is_stateful: bool
+    """Whether it is recurrent or hybrid: one state per sequence, which cannot be cut."""
+    state_bytes: int
+    """Size of one such state."""
+    embeds: bool
+    """Whether it embeds texts and does not generate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryNeed:
+    """What will be taken, and the sizes that were settled with it."""
+
+    weights_bytes: int
+    """Weights."""
+    cache_bytes: int
+    """Key-value memory and recurrent states."""
+    buffer_bytes: int
+    """Buffers of the computation, an upper estimate."""
+    context_length: int
+    """Most tokens of one request."""
+    cells: int
+    """Tokens in the key-value memory."""
+    parallel: int
+    """Most requests at once."""
+    sequences: int
+    """Sequence ids."""
+    batch_tokens: int
+    """Most tokens of a step."""
+    shares_prefixes: bool
+    """Whether memory can be shared."""
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return self.weights_bytes + self.cache_bytes + self.buffer_bytes
+
+
+def plan_memory(settings: EngineSettings, shape: Shape) -> MemoryNeed:
+    """Settle the sizes an engine is loaded with; raises `ModelTooLarge`, with the figures, if they exceed `max_memory_gb`."""
+    window = settings.context_length or min(DEFAULT_CONTEXT, shape.trained_length or DEFAULT_CONTEXT)
+    if window < 1 or settings.parallel < 1 or settings.batch_tokens < 1 or (settings.cells is not None and settings.cells < window):
+        raise ConfigurationError(
+            f"context_length {settings.context_length!r}, cells {settings.cells!r}, parallel {settings.parallel!r} and "
+            f"batch_tokens {settings.batch_tokens!r} do not go together.",
+            hint="Each is at least 1, and cells is at least context_length.",
+        )
+    wishes = [settings.cells] if settings.cells is not None else [2 * window + 4096, window + 2048, window]
+    needs = [_need(settings, shape, window, cells) for cells in wishes]
+    limit = settings.max_memory_gb
+    for need in needs:
+        if limit is None or need.total_bytes <= limit * _GB:
+            return need
+    least = needs[-1]
+    raise ModelTooLarge(
+        f"The model {settings.model_path.name!r} would take {_gb(least.total_bytes)}: weights {_gb(least.weights_bytes)}, "
+        f"key-value memory for {least.cells} tokens {_gb(least.cache_bytes)}, buffers {_gb(least.buffer_bytes)}; "
+        f"max_memory_gb is {limit}.",
+        hint="Choose a smaller model or a smaller context_length, set kv_type to 'q8_0', or raise max_memory_gb.",
+    )
+
+
+def _need(settings: EngineSettings, shape: Shape, window: int, cells: int) -> MemoryNeed:
+    cells = -(-cells // _CELLS_STEP) * _CELLS_STEP
+    parallel = min(settings.parallel, MAX_SEQUENCES // 2, _STATEFUL_PARALLEL if shape.is_stateful else MAX_SEQUENCES)
+    sequences = parallel if shape.is_stateful else min(MAX_SEQUENCES, 2 * parallel + 1)
+    batch = max(settings.batch_tokens, 2 * parallel, window if shape.embeds else 0)
+    cache = cells * _cell_bytes(shape, settings.kv_type) + sequences * shape.state_bytes
+    return MemoryNeed(
+        weights_bytes=shape.weights_bytes,
+        cache_bytes=0 if shape.embeds else cache,
+        buffer_bytes=_buffer_bytes(shape, batch=batch, outputs=sequences, cells=cells),
+        context_length=window,
+        cells=cells,
+        parallel=parallel,
+        sequences=sequences,
+        batch_tokens=batch,
+        shares_prefixes=not shape.is_stateful,
+    )
+
+
+def _cell_bytes(shape: Shape, kv_type: KvType) -> int:
+    """Bytes that one token takes in the key-value memory of all blocks."""
+    return int(sum(shape.kv_heads) * (shape.key_length + shape.value_length) * _BYTES_PER_ELEMENT[kv_type])
+
+
+def _buffer_bytes(shape: Shape, *, batch: int, outputs: int, cells: int) -> int:
+    """Estimate activations of one step: what is alive at once, logits, and the attention mask."""
+    activations = batch * (6 * shape.width + 3 * shape.feed_forward) * 4
+    logits = 2 * outputs * shape.vocabulary * 4
+    attention = batch * cells * 6
+    return activations + logits + attention
+
+
+def _gb(count: int) -> str:
+    return f"{count / _GB:.2f} GB"
+
+
+def per_layer(value: str, layers: int) -> tuple[int, ...]:
+    """Read a per-layer figure, which is one number or a list such as `[8, 0, 8]`."""
+    numbers = [int(float(part)) for part in value.strip("[] ").split(",") if part.strip()]
+    return tuple(_cycle(numbers, layers))
+
+
+def _cycle(numbers: Sequence[int], length: int) -> list[int]:
+    return [numbers[index % len(numbers)] for index in range(length)] if numbers else [0] * length

@@ -1,0 +1,52 @@
+"""How an engine is loaded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+KvType = Literal["f16", "q8_0"]
+"""Number format of the key-value memory: `q8_0` takes 17/32 of the room of `f16`."""
+
+FastPath = Literal["off", "remembered", "check"]
+"""Whether ggml's AMX code may run on a CPU that reports AMX, where it can crash in some virtual machines
+(https://github.com/ggml-org/llama.cpp/issues/20824): never; only if a self-check of this build has passed before; run that self-check
+in a child process if no result is remembered. Elsewhere it makes no difference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Which file is loaded and with which means. Two equal settings can share one engine."""
+
+    model_path: Path
+    """The GGUF file; of a split model, the first part."""
+    context_length: int | None = None
+    """Most tokens of one request, prompt and answer together. None: 4096, or what the model was trained with if that is less."""
+    cells: int | None = None
+    """Tokens the key-value memory holds, all requests together; shared prefixes count once. None: `context_length` and room for the
+    other seats' own parts, as far as `max_memory_gb` allows."""
+    parallel: int = 32
+    """Most requests that are computed at once; further ones wait."""
+    gpu_layers: int = 0
+    """Layers kept on the GPU; -1 is all of them."""
+    main_gpu: int = 0
+    """GPU that holds what is not split."""
+    tensor_split: tuple[float, ...] = ()
+    """Share of the model on each GPU; empty leaves the choice to llama.cpp."""
+    threads: int | None = None
+    """Threads of one decode step. None: the physical cores this process may use."""
+    max_memory_gb: float | None = None
+    """Refuse to load what would take more than this, in 10^9 bytes of RAM and VRAM together. None is no limit."""
+    kv_type: KvType = "f16"
+    """Number format of the key-value memory."""
+    flash_attention: bool | None = None
+    """None leaves the choice to llama.cpp."""
+    batch_tokens: int = 512
+    """Most tokens computed in one step."""
+    prefill_chunk: int = 128
+    """Most prompt tokens computed in a step in which other requests are waiting for their next token."""
+    fast_path: FastPath = "remembered"
+    """What is done on CPUs with AMX."""
+    embeddings: bool = False
+    """Load for `embed` instead of `generate`; embedding models are recognised without it."""
+    isolate: bool = False
+    """Run in a child process, so that a crash in native code is an ordinary failure that can be retried."""

@@ -1,0 +1,147 @@
+"""The engine in this process: llama.cpp on a thread of its own, never on the event loop."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import Final
+
+from mallku.dialogue.message import Message
+from mallku.engine.chat_template import ChatTemplate
+from mallku.engine.decoder import Decoder, LoadDecoder
+from mallku.engine.engine import OnProgress
+from mallku.engine.request import Embeddings, EngineFacts, EngineRequest, EngineResult, EngineStatistics, TextPiece
+from mallku.engine.worker import Job, Worker
+from mallku.errors import ConfigurationError, ContextOverflow, MallkuError, RequestRefused
+
+_DEFAULT_MAX_TOKENS: Final = 512
+
+
+class ThreadedEngine:
+    """An `Engine` over a worker thread. Made by `load`."""
+
+    def __init__(self, worker: Worker, decoder: Decoder) -> None:
+        self._worker = worker
+        self._decoder = decoder
+        self._template: ChatTemplate | None = None
+
+    @classmethod
+    async def load(cls, load: LoadDecoder, on_progress: OnProgress | None = None) -> "ThreadedEngine":
+        """Start a thread and load a decoder on it; raises a `ModelFileError`."""
+        worker = Worker(load)
+        return cls(worker, await worker.start(on_progress or _ignore))
+
+    @property
+    def facts(self) -> EngineFacts:
+        """What is known about the loaded model."""
+        return self._decoder.facts
+
+    async def generate(self, request: EngineRequest) -> AsyncIterator[TextPiece | EngineResult]:
+        """Answer one request as a stream."""
+        tokens = await self._prompt(request)
+        job = Job(request=request, tokens=tokens, max_tokens=self._answer_length(request, len(tokens)))
+        self._worker.submit(job)
+        is_over = False
+        try:
+            while not is_over:
+                outcome = await job.outcomes.get()
+                is_over = not isinstance(outcome, TextPiece)
+                if isinstance(outcome, MallkuError):
+                    raise outcome
+                yield outcome
+        finally:
+            if not is_over:
+                self._worker.cancel(job)
+
+    async def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Count the tokens of a chat."""
+        return len(await self._prompt(EngineRequest(messages=tuple(messages))))
+
+    async def tokenize(self, text: str, *, special: bool = False) -> tuple[int, ...]:
+        """Turn text into token ids."""
+        return tuple(await asyncio.to_thread(self._decoder.tokenize, text, special=special))
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """Turn token ids into text."""
+        pieces = await self._worker.call(lambda decoder: b"".join(map(decoder.piece, tokens)))
+        return pieces.decode("utf-8", errors="replace")
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Turn texts into vectors of length 1."""
+        if not self.facts.is_embedding_model:
+            raise RequestRefused(
+                f"{self.facts.model!r} was not loaded to embed texts.", hint="Set `embeddings=True`, or load an embedding model."
+            )
+        prompts = [await asyncio.to_thread(self._decoder.tokenize, text, special=False, framed=True) for text in texts]
+        for prompt in prompts:
+            if len(prompt) > self.facts.context_length:
+                raise _overflow(len(prompt), 0, self.facts.context_length)
+        vectors = await self._worker.call(lambda decoder: decoder.embed(prompts))
+        return Embeddings(vectors=tuple(map(_unit, vectors)), tokens=sum(map(len, prompts)))
+
+    async def statistics(self) -> EngineStatistics:
+        """Return the sums so far."""
+        return await self._worker.call(lambda _: self._worker.statistics())
+
+    async def close(self) -> None:
+        """End running requests and free the memory."""
+        await self._worker.close()
+
+    async def _prompt(self, request: EngineRequest) -> Sequence[int]:
+        """Turn what was asked into tokens."""
+        given = (bool(request.messages), request.text is not None, request.tokens is not None)
+        if sum(given) != 1:
+            raise ConfigurationError("A request has exactly one of messages, text and tokens.", hint="Leave out the others.")
+        if request.schema is not None and request.grammar is not None:
+            raise ConfigurationError("A request has a schema or a grammar, not both.", hint="Leave out one.")
+        if self.facts.is_embedding_model:
+            raise RequestRefused(f"{self.facts.model!r} embeds texts and does not generate.", hint="Choose a generating model.")
+        tokens: Sequence[int]
+        if request.tokens is not None:
+            tokens = request.tokens
+            if any(not 0 <= token < self._decoder.vocabulary.size for token in tokens):
+                raise RequestRefused(
+                    "A token id is not in the model's vocabulary.", hint=f"Ids go from 0 to {self._decoder.vocabulary.size - 1}."
+                )
+        elif request.text is not None:
+            begin = self._decoder.vocabulary.begin
+            text = await asyncio.to_thread(self._decoder.tokenize, request.text, special=False)
+            tokens = text if begin is None else [begin, *text]
+        else:
+            tokens = await asyncio.to_thread(self._lay_out, request)
+        if not tokens:
+            raise RequestRefused("The prompt is empty.", hint="Give it at least one character.")
+        return tokens
+
+    def _lay_out(self, request: EngineRequest) -> list[int]:
+        if self._template is None:
+            self._template = ChatTemplate(self._decoder.vocabulary)
+        return self._template.tokens(request.messages, request.template_options, partial(self._decoder.tokenize, special=False))
+
+    def _answer_length(self, request: EngineRequest, prompt_length: int) -> int:
+        """Settle the most tokens of the answer; raises `ContextOverflow` if prompt and answer can never fit."""
+        window = min(self.facts.context_length, self.facts.cells)
+        wanted = request.max_tokens if request.max_tokens is not None else max(1, min(_DEFAULT_MAX_TOKENS, window - prompt_length))
+        if wanted < 1:
+            raise ConfigurationError(f"max_tokens is {wanted!r}.", hint="Ask for at least one token.")
+        if prompt_length + wanted > window:
+            raise _overflow(prompt_length, wanted, window)
+        return wanted
+
+
+def _overflow(prompt: int, answer: int, window: int) -> ContextOverflow:
+    return ContextOverflow(
+        f"The prompt of {prompt} tokens and an answer of up to {answer} do not fit into the window of {window}.",
+        hint="Shorten the prompt, ask for a shorter answer, or load the model with a larger context_length.",
+        needed=prompt + answer,
+        window=window,
+    )
+
+
+def _unit(vector: Sequence[float]) -> tuple[float, ...]:
+    norm = math.sqrt(sum(value * value for value in vector)) or 1.0
+    return tuple(value / norm for value in vector)
+
+
+def _ignore(_: float) -> None:
+    """Nobody wants to know."""
