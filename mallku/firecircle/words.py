@@ -1,0 +1,34 @@
+"""Words of a text, counted and compared without a dictionary of any language."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+# Scripts that are written without spaces: Thai, Lao, Khmer, Burmese, kana and CJK ideographs.
+_UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD: Final = re.compile(rf"[{_UNSPACED}]+|(?:(?![{_UNSPACED}])\w)+(?:['\u2019-](?:(?![{_UNSPACED}])\w)+)*")
+_UNSPACED_RUN: Final = re.compile(rf"[{_UNSPACED}]+")
+_STEM: Final = 5
+_SHORTEST: Final = 4
+
+
+def count_words(text: str) -> int:
+    """Count words; where a script has no spaces, two characters count as one word."""
+    return sum((len(run) + 1) // 2 if _UNSPACED_RUN.fullmatch(run) else 1 for run in _WORD.findall(text))
+
+
+def stems(text: str) -> Iterator[str]:
+    """Yield the beginnings of the words in order, lower case, so that most inflected forms of one word are the same.
+
+    Where a script has no spaces, pairs of neighbouring characters stand for words.
+    """
+    for run in _WORD.findall(text.casefold()):
+        if _UNSPACED_RUN.fullmatch(run):
+            yield from (run[start : start + 2] for start in range(max(len(run) - 1, 1)))
+        else:
+            yield run[:_STEM]
+
+
+def content_stems(text: str) -> frozenset[str]:
+    """Return the stems of the words that are likely to carry content: those that are not short, and all pairs of unspaced scripts."""
+    return frozenset(stem for stem in stems(text) if len(stem) >= _SHORTEST or _UNSPACED_RUN.fullmatch(stem))
