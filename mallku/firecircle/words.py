@@ -9,7 +9,14 @@ _UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\
 _WORD: Final = re.compile(rf"[{_UNSPACED}]+|(?:(?![{_UNSPACED}])\w)+(?:['\u2019-](?:(?![{_UNSPACED}])\w)+)*")
 _UNSPACED_RUN: Final = re.compile(rf"[{_UNSPACED}]+")
 _STEM: Final = 5
+_FUNCTION_WORDS: Final = frozenset(
+    "about also because been being between both could does each from have here into just like made make many more most much must need only "
+    "other over ours shall should some such than that their them then there these they this those under very want were what when where "
+    "which while will with would your yours".split()
+)
+"""Words of English that are long enough to look like content and carry none. Other languages are told apart by length alone."""
 _SHORTEST: Final = 4
+_FUNCTION_STEMS: Final = frozenset(word[:_STEM] for word in _FUNCTION_WORDS)
 
 
 def count_words(text: str) -> int:
@@ -31,4 +38,4 @@ def stems(text: str) -> Iterator[str]:
 
 def content_stems(text: str) -> frozenset[str]:
     """Return the stems of the words that are likely to carry content: those that are not short, and all pairs of unspaced scripts."""
-    return frozenset(stem for stem in stems(text) if len(stem) >= _SHORTEST or _UNSPACED_RUN.fullmatch(stem))
+    return frozenset(stem for stem in stems(text) if len(stem) >= _SHORTEST or _UNSPACED_RUN.fullmatch(stem)) - _FUNCTION_STEMS
