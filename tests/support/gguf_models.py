@@ -29,8 +29,8 @@ class Size:
 
     layers: int = 2
     width: int = 64
-    heads: int = 4
-    kv_heads: int = 2
+    heads: int = 2
+    kv_heads: int = 1
     feed_forward: int = 128
     trained_length: int = 2048
     vocabulary: int = 0
@@ -87,8 +87,8 @@ class _Weights:
         else:
             self.writer.add_tensor(name, data.astype(np.float32))
 
-    def ones(self, name: str, size: int) -> None:
-        self.tensor(name, np.ones(size, np.float32))
+    def ones(self, name: str, size: int, value: float = 1.0) -> None:
+        self.tensor(name, np.full(size, value, np.float32))
 
     def zeros(self, name: str, size: int) -> None:
         self.tensor(name, np.zeros(size, np.float32))
@@ -172,8 +172,8 @@ def write_transformer(
             weights.zeros(f"{name}.attn_k.bias", size.kv_heads * head)
             weights.zeros(f"{name}.attn_v.bias", size.kv_heads * head)
         if architecture == "gemma2":
-            weights.ones(f"{name}.post_attention_norm.weight", size.width)
-            weights.ones(f"{name}.post_ffw_norm.weight", size.width)
+            weights.ones(f"{name}.post_attention_norm.weight", size.width, 30.0)
+            weights.ones(f"{name}.post_ffw_norm.weight", size.width, 30.0)
     return _finish(writer, path)
 
 
@@ -182,7 +182,6 @@ def write_mamba(path: Path, size: Size | None = None, *, seed: int = 1) -> Path:
     size = size or Size()
     writer, vocabulary = _begin(path, "mamba", size, template=CHATML, add_bos=False)
     inner, state, kernel, rank = 2 * size.width, 16, 4, 8
-    writer.add_feed_forward_length(0)
     writer.add_head_count(0)
     writer.add_ssm_conv_kernel(kernel)
     writer.add_ssm_inner_size(inner)
@@ -201,10 +200,10 @@ def write_mamba(path: Path, size: Size | None = None, *, seed: int = 1) -> Path:
         weights.zeros(f"{name}.ssm_conv1d.bias", inner)
         weights.matrix(f"{name}.ssm_x.weight", rank + 2 * state, inner)
         weights.matrix(f"{name}.ssm_dt.weight", inner, rank)
-        weights.zeros(f"{name}.ssm_dt.bias", inner)
+        weights.ones(f"{name}.ssm_dt.bias", inner, -4.0)
         weights.tensor(f"{name}.ssm_a", -np.tile(np.arange(1, state + 1, dtype=np.float32), (inner, 1)))
         weights.ones(f"{name}.ssm_d", inner)
-        weights.matrix(f"{name}.ssm_out.weight", size.width, inner)
+        weights.matrix(f"{name}.ssm_out.weight", size.width, inner, 8.0)
     return _finish(writer, path)
 
 

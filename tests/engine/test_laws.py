@@ -1,0 +1,141 @@
+"""The laws of the engine, on several architectures: sharing, batching and cancelling never change what a request is answered."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+import mallku
+from mallku.dialogue.message import Message
+from mallku.engine import EngineRequest, EngineSettings, Sampling, load_engine, whole_result
+
+GREEDY = Sampling(temperature=0)
+BUNDLED = Path(mallku.__file__).parent / "tiny" / "rehearsal.gguf"
+SHARING = ["llama", "qwen2", "gemma2", *(["bundled"] if BUNDLED.exists() else [])]
+ALL = [*SHARING, "mamba"]
+SEATS = ("Ada", "Ben", "Cleo", "Dan")
+
+
+@pytest.fixture
+async def load(models):
+    loaded = []
+
+    async def load(name, **settings):
+        path = BUNDLED if name == "bundled" else models[name]
+        loaded.append(await load_engine(EngineSettings(model_path=path, context_length=700, **settings)))
+        return loaded[-1]
+
+    yield load
+    for engine in loaded:
+        await engine.close()
+
+
+def request(seat, *, said="", sampling=GREEDY, max_tokens=24, **more):
+    user = f"<question>\nShould the garden have a well?\n</question>\n{said}<turn>\nYou are {seat}. Speak.\n</turn>"
+    chat = (Message(role="system", content="You sit in a circle."), Message(role="user", content=user))
+    return EngineRequest(messages=chat, sampling=sampling, max_tokens=max_tokens, **more)
+
+
+async def one_by_one(engine, requests):
+    return [await whole_result(engine, one) for one in requests]
+
+
+async def together(engine, requests):
+    return await asyncio.gather(*(whole_result(engine, one) for one in requests))
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_together_gives_the_texts_of_one_by_one(load, name):
+    requests = [request(seat) for seat in SEATS]
+    alone = [(await one_by_one(await load(name), [one]))[0].tokens for one in requests]
+    engine = await load(name)
+
+    assert [result.tokens for result in await together(engine, requests)] == alone
+    assert len(set(alone)) > 1
+
+
+@pytest.mark.parametrize("name", SHARING)
+async def test_a_used_memory_answers_like_a_fresh_one(load, name):
+    said = '<statement by="Ada">\nWater is life, so yes.\n</statement>\n'
+    fresh = await one_by_one(await load(name), [request("Ben", said=said)])
+    engine = await load(name)
+    await together(engine, [request(seat) for seat in SEATS])
+    used = await one_by_one(engine, [request("Ben", said=said)])
+
+    assert used[0].tokens == fresh[0].tokens
+    assert used[0].shared_tokens > 20
+    assert fresh[0].shared_tokens == 0
+
+
+@pytest.mark.parametrize("name", SHARING)
+async def test_what_the_seats_share_is_prefilled_once(load, name):
+    engine = await load(name)
+    results = await together(engine, [request(seat, max_tokens=4) for seat in SEATS])
+    statistics = await engine.statistics()
+    shared = max(result.shared_tokens for result in results)
+
+    assert shared > 20
+    assert statistics.prefilled_tokens == sum(result.prompt_tokens for result in results) - (len(SEATS) - 1) * shared
+    assert sorted(result.shared_tokens for result in results) == [0, *[shared] * (len(SEATS) - 1)]
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_cancelling_one_leaves_the_others_texts(load, name):
+    requests = [request(seat) for seat in SEATS]
+    expected = [result.tokens for result in await together(await load(name), requests)]
+    engine = await load(name)
+    others = [asyncio.ensure_future(whole_result(engine, one)) for one in requests[1:]]
+    async for _ in (stream := engine.generate(requests[0])):
+        break
+    await stream.aclose()
+
+    assert [(await task).tokens for task in others] == expected[1:]
+    statistics = await engine.statistics()
+    assert statistics.cells_active == 0
+
+
+@pytest.mark.parametrize("name", SHARING)
+async def test_the_same_seeds_in_the_same_batch_give_the_same_texts(load, name):
+    requests = [request(seat, sampling=Sampling(temperature=1.0, seed=7)) for seat in SEATS]
+    runs = [[result.text for result in await together(await load(name), requests)] for _ in range(2)]
+
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("name", SHARING)
+async def test_constrained_and_free_requests_share_a_batch(load, name):
+    schema = {"type": "object", "properties": {"choice": {"enum": ["A", "B"]}}, "required": ["choice"], "additionalProperties": False}
+    free = request("Ada")
+    alone = await one_by_one(await load(name), [free])
+    constrained, beside = await together(await load(name), [request("Ben", schema=schema), free])
+
+    assert json.loads(constrained.text)["choice"] in {"A", "B"}
+    assert constrained.end_reason == "stop"
+    assert beside.tokens == alone[0].tokens
+
+
+@pytest.mark.parametrize("name", ["mamba"])
+async def test_memory_that_cannot_be_cut_is_not_shared(load, name):
+    engine = await load(name)
+    results = await together(engine, [request(seat) for seat in SEATS * 3])
+
+    assert not engine.facts.shares_prefixes
+    assert [result.shared_tokens for result in results] == [0] * 12
+    assert results[0].tokens == results[4].tokens == results[8].tokens
+    assert (await engine.statistics()).cells_used == 0
+
+
+@pytest.mark.parametrize("kv_type", ["f16", "q8_0"])
+async def test_both_number_formats_of_the_memory_work(load, kv_type):
+    engine = await load("llama", kv_type=kv_type, flash_attention=True)
+
+    assert (await whole_result(engine, request("Ada"))).completion_tokens == 24
+
+
+async def test_more_requests_than_there_is_room_for_are_all_answered(load):
+    engine = await load("llama", parallel=4, cells=1024)
+    requests = [request(f"Seat {number}", max_tokens=8) for number in range(30)]
+    alone = await one_by_one(await load("llama"), requests)
+
+    assert [result.tokens for result in await together(engine, requests)] == [result.tokens for result in alone]
