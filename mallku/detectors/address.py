@@ -1,0 +1,44 @@
+"""Text that speaks to a scorer, such as a demand for a certain score; it says nothing about the dimension and is left out first."""
+
+import re
+
+_SCORER = r"(?:evaluator|grader|scorer|judge|rater|annotator|assessor|scoring (?:model|system)|classifier|detector|reviewer|assistant|system|model|ai|bewerter|gutachter|évaluateur|evaluador|calificador)"
+_DIMENSION = r"(?:sovereignty|reciprocity|reciprocal|sovereign|engagement|engages|privacy|community|resource[_ ]talk|label|score|rating|stance|presence)"
+_SCALE = r"(?:sovereignty|reciprocity|reciprocal|sovereign|engagement|scores?|ratings?|label|stance)"
+_ANY = r"(?:[^.!?;]|\.(?=\d))"
+_NUMBER = r"[+-]?(?:\d+(?:[.,]\d+)?|zero|one|full|top|maximum|minimum|max|highest|lowest|perfect|high|low)"
+_ADDRESSED = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        # a demand with a figure or a mark
+        rf"\b(?:rate|score|grade|mark|label|give|award|assign|output|return|classify|evaluate|judge|bewerte|puntúa|califica|note[zr]?)\b{_ANY}{{0,60}}\b(?:{_SCALE}|marks?|points?|stars?|punkte|puntos)\b{_ANY}{{0,60}}",
+        rf"\b(?:rate|score|grade|mark|label|bewerte|puntúa|califica)\s+(?:this|it|me|my|that|us|the (?:above|statement|text|following)|esto|dies|ceci)\b{_ANY}{{0,60}}",
+        # a figure that claims to be the label
+        rf"(?:\b(?:gold|true|correct|expected|final|target|scorer)[\s:]+)?\b(?:{_DIMENSION})\b\s*[:=]\s*{_NUMBER}",
+        rf"[{{\[][^}}\]]*{_DIMENSION}[^}}\]]*[}}\]]",
+        # an address
+        rf"\b(?:dear|note to(?: the)?|attention|hey|message to(?: the)?|to the|for the|liebe[rs]?|querido|estimado|cher|chère)\s+{_SCORER}s?\b[^.!?;:]*",
+        rf"^\s*(?:system|assistant|admin|developer|instruction|sistema|système)\s*:\s*",
+        # a demand to forget the instructions, or a rule made up for the scorer
+        r"\b(?:ignore|disregard|forget|override|ignoriere|ignora|ignore[zr])\b[^.!?;]{0,40}\b(?:instructions?|prompts?|rules?|rubric|guidelines?|anweisungen|instrucciones|consignes)\b[^.!?;]*",
+        r"\bnew rule\s*:[^.!?;]*",
+        r"\b(?:this|the following|my) (?:text|statement|message|comment|answer|turn)\b[^.!?;]{0,30}\b(?:has|deserves|scores|earns|gets|is|shows|counts as|must (?:get|score|be)|should (?:get|score|be))\b[^.!?;]{0,40}"
+        rf"\b(?:{_DIMENSION}|marks?|points?|1\.0|0\.0)\b[^.!?;]*",
+        r"\b(?:full|top|maximum|highest|perfect) (?:marks?|scores?|points?|ratings?)\b[^.!?;]*",
+    )
+)
+_HINT = re.compile(rf"\b(?:{_DIMENSION}|rate|score|grade|mark|marks|rubric|instructions?|{_SCORER}|bewerte|puntúa|califica|rule|anweisungen|instrucciones|consignes|points|puntos|punkte)\b", re.IGNORECASE)
+
+
+def without_address(text: str) -> tuple[str, bool]:
+    """Blank out what is addressed to a scorer, keeping every position, and say whether there was any."""
+    if not _HINT.search(text):
+        return text, False
+    blanked = text
+    for pattern in _ADDRESSED:
+        blanked = pattern.sub(_blank, blanked)
+    return (blanked, True) if blanked != text else (text, False)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match.group())

@@ -1,0 +1,173 @@
+"""Sovereignty: who should hold control over data, models, machines, decisions and exit, by the author's own word."""
+
+import math
+
+from mallku.detectors.address import without_address
+from mallku.detectors.detector import JudgedTurn
+from mallku.detectors.frames import EVERYBODY, FACETS, NOBODY, OTHER, SELF, Frame, frames
+from mallku.detectors.lexicon import lexicon
+from mallku.detectors.reading import Reading, read
+from mallku.detectors.units import units
+from mallku.dialogue.score import Evidence, Score
+
+SATURATION = 0.7
+"""Constant of the sum: one full frame alone gives a stance of 1 / (1 + SATURATION)."""
+PRESENT = 0.2
+"""Presence below which the dimension counts as not addressed."""
+
+_BY_SELF = {"hold": 0.8, "have": 0.35, "decide": 1.0, "give": -0.8, "trust": -0.7, "take": 0.3, "exit": 0.7, "repair": 0.7, "depend": -0.7, "impose": 0.2,
+            "access": 0.3, "expose": -0.4, "block": 0.6, "protect": 0.7, "ask": 0.3, "handle": 0.7}
+_BY_NONE = {"hold": 0.35, "have": 0.1, "decide": 0.35, "give": -0.5, "trust": -0.5, "take": -0.2, "exit": 0.4, "repair": 0.5, "depend": -0.6, "impose": -0.5,
+            "access": -0.3, "expose": -0.5, "block": 0.0, "protect": 0.6, "ask": 0.4, "handle": 0.1}
+_BY_OTHER = {"hold": -0.7, "have": -0.5, "decide": -1.0, "give": -0.3, "trust": 0.1, "take": -0.6, "exit": -0.1, "repair": -0.3, "depend": 0.0, "impose": -0.8,
+             "access": -0.7, "expose": -0.8, "block": -0.2, "protect": 0.1, "ask": 0.5, "handle": -0.9}
+_FIXED = {"good": 0.8, "threat": -0.7, "resign": -0.8, "autonomy": 0.7, "surrender": -0.8, "loss": 0.5, "unasked": 0.5, "endangered": 0.6}
+
+
+class Context:
+    """What the whole statement tells about how its frames are meant."""
+
+    __slots__ = ("accepting", "adverse", "concluding", "sarcastic", "undecided")
+
+    def __init__(self, reading: Reading) -> None:
+        words = lexicon(reading.language or "en")
+        labels: set[str] = set()
+        for sentence in reading.sentences:
+            for unit in units(sentence, words):
+                if not unit.quoted:
+                    labels |= unit.classes
+        self.accepting = "accepting" in labels or "phrase.resign" in labels
+        self.adverse = "adverse" in labels
+        self.sarcastic = "phrase.sarcasm" in labels
+        self.concluding = "conclusive" in labels or "phrase.conclusive" in labels
+        self.undecided = "phrase.undecided" in labels
+
+
+def contribution(frame: Frame, context: Context, last: int) -> float:
+    """Return what a frame adds to the stance before saturation."""
+    if frame.wh and frame.relation not in _FIXED:
+        figure = 0.6 if frame.relation in _ASKED and not (frame.weak and not frame.objects) else 0.0
+    else:
+        figure = _base(frame, context)
+    if frame.weak and not (frame.objects & _TELLING or OTHER in (frame.agent, frame.recipient)):
+        figure *= 0.2
+    if frame.hedged:
+        figure *= 0.6
+    if frame.question:
+        figure *= 0.5
+    elif frame.conditional:
+        figure *= 0.6
+    if frame.concluding or (frame.sentence == last and last > 0):
+        figure *= 2.0 if frame.concluding else 1.5
+    elif context.concluding:
+        figure *= 0.6
+    if context.undecided:
+        figure *= 0.1
+    if context.sarcastic and figure < 0:
+        figure *= -0.6
+    return figure * frame.voice
+
+
+_TELLING = frozenset(("thing", "control"))
+_ASKED = frozenset(("hold", "have", "decide", "access", "take", "ask", "repair", "handle", "expose"))
+
+
+def _base(frame: Frame, context: Context) -> float:
+    relation = frame.relation
+    sign = -1.0 if frame.negated else 1.0
+    if relation in _FIXED:
+        figure = _FIXED[relation]
+        if relation == "threat" and (frame.excess or not (frame.normative or frame.negated)):
+            return -figure * sign * (1.0 if frame.excess else 0.6)
+        if relation in ("resign", "unasked", "loss"):
+            return figure
+        if relation == "autonomy" and frame.negated and (frame.unable or frame.agent == NOBODY):
+            return 0.5 * figure
+        return figure * sign
+    if relation == "block":
+        return 0.0 if frame.negations > 1 else _BY_SELF["block"] if frame.agent in (SELF, EVERYBODY) and not frame.recipient else 0.0
+    if relation == "handle" and frame.weak and frame.agent != OTHER:
+        return 0.0
+    if frame.agent == NOBODY:
+        return _BY_OTHER[relation] * -0.8 * (sign if frame.negations != 1 else 1.0) if relation in ("access", "expose", "impose", "take", "decide", "exit") else 0.0
+    if frame.agent in (SELF, EVERYBODY):
+        return _by_self(frame, relation, sign)
+    if frame.agent == OTHER:
+        return _by_other(frame, context, relation, sign)
+    if relation == "decide" and "control" in frame.own:
+        return 0.0
+    if relation == "give" and frame.recipient == SELF:
+        return 0.5 * sign
+    if relation in ("give", "trust") and frame.recipient == OTHER:
+        return _BY_SELF[relation] * sign
+    return _BY_NONE[relation] * sign
+
+
+def _by_self(frame: Frame, relation: str, sign: float) -> float:
+    figure = _BY_SELF[relation]
+    if relation == "give" and frame.recipient == SELF:
+        figure = 0.5
+    if relation == "have" and not frame.objects & {"control", "thing"}:
+        figure = 0.0
+    if relation == "have" and "control" in frame.objects:
+        figure = 0.8
+    if frame.agent == EVERYBODY and relation in ("access", "expose", "have"):
+        figure = -0.4
+    if figure > 0 and sign < 0 and frame.unable and not frame.normative:
+        return 0.4
+    if relation in ("depend",) and not frame.negated and not frame.normative:
+        return 0.2
+    return figure * sign
+
+
+def _by_other(frame: Frame, context: Context, relation: str, sign: float) -> float:
+    figure = _BY_OTHER[relation]
+    if relation == "impose" and frame.passive and frame.normative:
+        return 0.4 * sign
+    if relation == "give" and frame.recipient == SELF:
+        figure = 0.3
+    if relation == "have" and not frame.objects & {"control", "thing"}:
+        figure *= 0.3
+    if figure < 0 and sign > 0 and not frame.normative and not frame.permitted and not frame.hedged:
+        return figure if context.accepting and not context.adverse else -0.5 * figure
+    return figure * sign
+
+
+class SovereigntyDetector:
+    """Scores the stance from -1, plain ceding of control, to 1, concrete control, shown as 0..1."""
+
+    dimension = "sovereignty"
+
+    def judge(self, turn: JudgedTurn) -> Score:
+        """Judge the author's stance; unscored if control is not addressed."""
+        text, _ = without_address(turn.statement.text)
+        reading = read(text)
+        context = Context(reading)
+        last = len(reading.sentences) - 1
+        weighed = [(frame, contribution(frame, context, last)) for frame in frames(reading)]
+        weighed = [(frame, figure) for frame, figure in weighed if figure]
+        total = sum(abs(figure) for _, figure in weighed)
+        presence = 1 - math.exp(-total)
+        if presence < PRESENT:
+            return Score(dimension=self.dimension, value=None, reason="Control is not addressed.", presence=presence, tiers=(1,), detector="sovereignty/1")
+        scale = 1 / (SATURATION + total)
+        stance = sum(figure for _, figure in weighed) * scale
+        return Score(
+            dimension=self.dimension,
+            value=0.5 + 0.5 * stance,
+            raw=stance,
+            presence=presence,
+            confidence=presence * abs(sum(f for _, f in weighed)) / total,
+            evidence=tuple(
+                Evidence(
+                    label=f"{FACETS.get(frame.relation, '')}/{'not-' if frame.negated else ''}{frame.relation}:{frame.agent or 'unnamed'}",
+                    contribution=figure * scale,
+                    start=frame.start,
+                    end=frame.end,
+                    text=turn.statement.text[frame.start : frame.end],
+                )
+                for frame, figure in weighed
+            ),
+            tiers=(1,),
+            detector="sovereignty/1",
+        )
