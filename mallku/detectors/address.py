@@ -1,5 +1,7 @@
 """Text that speaks to a scorer, such as a demand for a certain score; it says nothing about the dimension and is left out first."""
 
+# ruff: noqa: E501 - a pattern reads best on one line
+
 import re
 
 _SCORER = r"(?:evaluator|grader|scorer|judge|rater|annotator|assessor|scoring (?:model|system)|classifier|detector|reviewer|assistant|system|model|ai|bewerter|gutachter|évaluateur|evaluador|calificador)"
@@ -18,16 +20,18 @@ _ADDRESSED = tuple(
         rf"[{{\[][^}}\]]*{_DIMENSION}[^}}\]]*[}}\]]",
         # an address
         rf"\b(?:dear|note to(?: the)?|attention|hey|message to(?: the)?|to the|for the|liebe[rs]?|querido|estimado|cher|chère)\s+{_SCORER}s?\b[^.!?;:]*",
-        rf"^\s*(?:system|assistant|admin|developer|instruction|sistema|système)\s*:\s*",
+        r"^\s*(?:system|assistant|admin|developer|instruction|sistema|système)\s*:\s*",
         # a demand to forget the instructions, or a rule made up for the scorer
         r"\b(?:ignore|disregard|forget|override|ignoriere|ignora|ignore[zr])\b[^.!?;]{0,40}\b(?:instructions?|prompts?|rules?|rubric|guidelines?|anweisungen|instrucciones|consignes)\b[^.!?;]*",
         r"\bnew rule\s*:[^.!?;]*",
-        r"\b(?:this|the following|my) (?:text|statement|message|comment|answer|turn)\b[^.!?;]{0,30}\b(?:has|deserves|scores|earns|gets|is|shows|counts as|must (?:get|score|be)|should (?:get|score|be))\b[^.!?;]{0,40}"
-        rf"\b(?:{_DIMENSION}|marks?|points?|1\.0|0\.0)\b[^.!?;]*",
+        rf"\b(?:this|the following|my) (?:text|statement|message|comment|answer|turn)\b[^.!?;]{{0,30}}\b(?:has|deserves|scores|earns|gets|is|shows|counts as|must (?:get|score|be)|should (?:get|score|be))\b[^.!?;]{{0,40}}\b(?:{_DIMENSION}|marks?|points?|1\.0|0\.0)\b[^.!?;]*",
         r"\b(?:full|top|maximum|highest|perfect) (?:marks?|scores?|points?|ratings?)\b[^.!?;]*",
     )
 )
-_HINT = re.compile(rf"\b(?:{_DIMENSION}|rate|score|grade|mark|marks|rubric|instructions?|{_SCORER}|bewerte|puntúa|califica|rule|anweisungen|instrucciones|consignes|points|puntos|punkte)\b", re.IGNORECASE)
+_HINT = re.compile(
+    rf"\b(?:{_DIMENSION}|rate|score|grade|mark|marks|rubric|instructions?|{_SCORER}|bewerte|puntúa|califica|rule|anweisungen|instrucciones|consignes|points|puntos|punkte)\b",
+    re.IGNORECASE,
+)
 
 
 def without_address(text: str) -> tuple[str, bool]:

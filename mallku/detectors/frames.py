@@ -1,9 +1,11 @@
 """Frames: who holds, decides, gives or suffers what in a sentence, with negation, modality and attribution."""
 
+# ruff: noqa: SIM905, E501, RUF001 - word lists read best as running text
+
 from dataclasses import dataclass, field
 
 from mallku.detectors.lexicon import Lexicon, lexicon
-from mallku.detectors.reading import Reading, Sentence, is_function_word
+from mallku.detectors.reading import Reading, Sentence, is_word_list
 from mallku.detectors.units import Unit, units
 from mallku.detectors.voice import Voice, voices
 
@@ -38,8 +40,32 @@ FACETS = {
 }
 """The facet of sovereignty each relation belongs to."""
 
-_RELATIONS = ("give", "trust", "depend", "impose", "exit", "repair", "protect", "expose", "decide", "hold", "take", "access", "ask", "handle", "have")
-_PHRASES = {"phrase.resign": "resign", "phrase.autonomy": "autonomy", "phrase.surrender": "surrender", "phrase.threat": "loss", "phrase.peril": "threat", "phrase.unasked": "unasked", "phrase.endangered": "endangered"}
+_RELATIONS = (
+    "give",
+    "trust",
+    "depend",
+    "impose",
+    "exit",
+    "repair",
+    "protect",
+    "expose",
+    "decide",
+    "hold",
+    "take",
+    "access",
+    "ask",
+    "handle",
+    "have",
+)
+_PHRASES = {
+    "phrase.resign": "resign",
+    "phrase.autonomy": "autonomy",
+    "phrase.surrender": "surrender",
+    "phrase.threat": "loss",
+    "phrase.peril": "threat",
+    "phrase.unasked": "unasked",
+    "phrase.endangered": "endangered",
+}
 _HARD = frozenset(".;:!?—–…")
 _SCOPE = 9
 
@@ -123,16 +149,17 @@ def frames(reading: Reading) -> list[Frame]:
     stands = voices(taken)
     known: list[str] = []
     for index, (sentence, parts) in enumerate(zip(reading.sentences, taken, strict=True)):
-        found.extend(_sentence_frames(index, sentence, parts, stands[index], words, known))
+        found.extend(_sentence_frames(index, sentence, parts, voice=stands[index], words=words, known=known))
     return found
 
 
-def _sentence_frames(number: int, sentence: Sentence, parts: list[Unit], voice: list[Voice], words: Lexicon, known: list[str]) -> list[Frame]:
+def _sentence_frames(
+    number: int, sentence: Sentence, parts: list[Unit], *, voice: list[Voice], words: Lexicon, known: list[str]
+) -> list[Frame]:
     found: list[Frame] = []
-    if _is_list(parts, words.language):
+    if is_word_list(sentence, words.language):
         return found
-    clause = _Clause()
-    clause.known = known
+    clause = _Clause(known=known)
     question = sentence.is_question
     wh = question and any("interrogative" in part.classes for part in parts[:2])
     concluding = False
@@ -191,7 +218,9 @@ def _sentence_frames(number: int, sentence: Sentence, parts: list[Unit], voice: 
     return found
 
 
-_AUXILIARIES = frozenset("should shouldn't isn't aren't don't doesn't couldn't can't wouldn't won't must is are can could do does would will".split())
+_AUXILIARIES = frozenset(
+    "should shouldn't isn't aren't don't doesn't couldn't can't wouldn't won't must is are can could do does would will".split()
+)
 
 
 def _rhetorical(parts: list[Unit], found: list[Frame]) -> None:
@@ -203,14 +232,6 @@ def _rhetorical(parts: list[Unit], found: list[Frame]) -> None:
             frame.negations -= 1
         elif first == "why" and second in ("should", "would", "bother"):
             frame.negations += 1
-
-
-def _is_list(parts: list[Unit], language: str) -> bool:
-    """Whether a sentence is a mere list of words: hardly any function word holds it together."""
-    count = sum(1 for part in parts if part.word[0].isalnum() or part.word[0] == "#")
-    joined = sum(part.word.count(" ") + 1 for part in parts if " " in part.word)
-    linking = sum(1 for part in parts if is_function_word(part.word, language) or "phrase.no_one" in part.classes)
-    return count > 0 and linking + joined / 2 < 0.12 * (count + joined) and (not joined or count > 2 * joined)
 
 
 def _bare(parts: list[Unit], index: int) -> bool:
@@ -252,7 +273,7 @@ def _after_and(clause: _Clause) -> None:
 
 def _mood(clause: _Clause, unit: Unit, index: int) -> None:
     classes = unit.classes
-    if "negation" in classes or "phrase.no_one" in classes or ("nobody" in classes and unit.word not in ("neither",)):
+    if "negation" in classes or "phrase.no_one" in classes or ("nobody" in classes and unit.word != "neither"):
         clause.negations += 1
         clause.after += 1
         clause.negated_at = index
@@ -325,7 +346,9 @@ def _noun_use(parts: list[Unit], index: int) -> bool:
     return before is not None and before.word in _DETERMINERS and not parts[index].word.endswith("ing")
 
 
-_BE = frozenset("is are was were be been being get gets got wird werden wurde wurden worden ist sind est sont été être es son ser sido fue".split())
+_BE = frozenset(
+    "is are was were be been being get gets got wird werden wurde wurden worden ist sind est sont été être es son ser sido fue".split()
+)
 
 
 def _passive(parts: list[Unit], index: int, words: Lexicon) -> bool:
@@ -358,14 +381,18 @@ def _names(clause: _Clause, unit: Unit, parts: list[Unit], index: int) -> None:
 
 _NOT_TO = frozenset("of about from for on in at against de des von du sobre über".split())
 _BY = frozenset(("by", "por", "par", "von", "durch"))
-_POSSESSIVES = frozenset("our my their his her its your nuestro nuestra nuestros nuestras su sus mi mis nos notre leur leurs mon ma mes unser unsere unseren unserem unserer ihr ihre ihren ihrem mein meine meinen".split())
+_POSSESSIVES = frozenset(
+    "our my their his her its your nuestro nuestra nuestros nuestras su sus mi mis nos notre leur leurs mon ma mes unser unsere unseren unserem unserer ihr ihre ihren ihrem mein meine meinen".split()
+)
 
 
 def _possessive(word: str) -> bool:
     return word in _POSSESSIVES
 
 
-_THEY = frozenset("they them their theirs themselves they'll they'd they've they're ellos ellas sus ils elles eux leur leurs sie ihnen ihr ihre ihren ihrem".split())
+_THEY = frozenset(
+    "they them their theirs themselves they'll they'd they've they're ellos ellas sus ils elles eux leur leurs sie ihnen ihr ihre ihren ihrem".split()
+)
 
 
 def _agent(unit: Unit, parts: list[Unit], index: int, clause: _Clause) -> str:

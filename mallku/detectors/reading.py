@@ -1,5 +1,7 @@
 """Reading a text: its tokens, sentences, quotations and language, found once and shared by all detectors."""
 
+# ruff: noqa: SIM905, E501, RUF001, PLR2004 - word lists read best as running text; quotation marks of several languages are meant
+
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,7 +9,7 @@ from typing import NamedTuple
 
 _TOKEN = re.compile(r"#?[^\W_]+(?:['’\-][^\W_]+)*['’]?|[.…!?]+|[,;:()\[\]{}\"“”„«»‘’—–]|-(?=\s)")
 _OPENING = {"“": "”", "„": "“", "«": "»", "‘": "’"}
-_CLOSING = frozenset("\"”’»“)")
+_CLOSING = frozenset('"”’»“)')
 _SENTENCE_END = frozenset(".…!?")
 _WITH_DOT = frozenset(("mr", "mrs", "ms", "dr", "st", "no", "vs", "etc", "sr", "sra", "bzw", "ca", "approx"))
 
@@ -17,10 +19,11 @@ _FUNCTION_WORDS = {
     "fr": "leur leurs y se me tout si ou mon ma ont a cette ces être le la les des de et est que qui un une pour pas ne dans ce nous vous ils elle sur avec au aux du son sa ses nos notre c'est n'est qu'il sont il je on".split(),
     "de": "dem einem einen einer oder aber nur noch schon so wenn mich uns ihr ihre hat haben bei aus an nach über sein war der die das und ist nicht ein eine wir sie es zu den dem mit von für auf dass auch sich wer soll kein keine ohne unsere unser unseren des im wird sind ich".split(),
 }
-_LANGUAGE_OF = {}
-for _language, _words in _FUNCTION_WORDS.items():
-    for _word in _words:
-        _LANGUAGE_OF.setdefault(_word, []).append(_language)
+_LANGUAGE_OF: dict[str, tuple[str, ...]] = {
+    word: tuple(language for language, words in _FUNCTION_WORDS.items() if word in words)
+    for listed in _FUNCTION_WORDS.values()
+    for word in listed
+}
 
 
 class Token(NamedTuple):
@@ -77,6 +80,19 @@ def read(text: str) -> Reading:
 def is_function_word(word: str, language: str) -> bool:
     """Whether a word holds sentences of the language together; in an unknown language every word may."""
     return not language or language in _LANGUAGE_OF.get(word, ()) or "'" in word
+
+
+@lru_cache(maxsize=4096)
+def is_word_list(sentence: Sentence, language: str) -> bool:
+    """Whether a sentence is a mere list of words: hardly any function word or ending holds it together."""
+    words = [token.word for token in sentence.tokens if token.is_word]
+    if len(words) < 2 or any(word[0] == "#" for word in words):
+        return True
+    linking = sum(1 for word in words if is_function_word(word, language))
+    if linking >= 0.12 * len(words):
+        return False
+    marks = sum(1 for token in sentence.tokens if token.word in (",", ";", "!"))
+    return len(words) > 4 or marks >= len(words) / 3
 
 
 def _tokens(text: str) -> list[Token]:

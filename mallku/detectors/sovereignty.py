@@ -15,12 +15,60 @@ SATURATION = 0.7
 PRESENT = 0.2
 """Presence below which the dimension counts as not addressed."""
 
-_BY_SELF = {"hold": 0.8, "have": 0.35, "decide": 1.0, "give": -0.8, "trust": -0.7, "take": 0.3, "exit": 0.7, "repair": 0.7, "depend": -0.7, "impose": 0.2,
-            "access": 0.3, "expose": -0.4, "block": 0.6, "protect": 0.7, "ask": 0.3, "handle": 0.7}
-_BY_NONE = {"hold": 0.35, "have": 0.1, "decide": 0.35, "give": -0.5, "trust": -0.5, "take": -0.2, "exit": 0.4, "repair": 0.5, "depend": -0.6, "impose": -0.5,
-            "access": -0.3, "expose": -0.5, "block": 0.0, "protect": 0.6, "ask": 0.4, "handle": 0.1}
-_BY_OTHER = {"hold": -0.7, "have": -0.5, "decide": -1.0, "give": -0.3, "trust": 0.1, "take": -0.6, "exit": -0.1, "repair": -0.3, "depend": 0.0, "impose": -0.8,
-             "access": -0.7, "expose": -0.8, "block": -0.2, "protect": 0.1, "ask": 0.5, "handle": -0.9}
+_BY_SELF = {
+    "hold": 0.8,
+    "have": 0.35,
+    "decide": 1.0,
+    "give": -0.8,
+    "trust": -0.7,
+    "take": 0.3,
+    "exit": 0.7,
+    "repair": 0.7,
+    "depend": -0.7,
+    "impose": 0.2,
+    "access": 0.3,
+    "expose": -0.4,
+    "block": 0.6,
+    "protect": 0.7,
+    "ask": 0.3,
+    "handle": 0.7,
+}
+_BY_NONE = {
+    "hold": 0.35,
+    "have": 0.1,
+    "decide": 0.35,
+    "give": -0.5,
+    "trust": -0.5,
+    "take": -0.2,
+    "exit": 0.4,
+    "repair": 0.5,
+    "depend": -0.6,
+    "impose": -0.5,
+    "access": -0.3,
+    "expose": -0.5,
+    "block": 0.0,
+    "protect": 0.6,
+    "ask": 0.4,
+    "handle": 0.1,
+}
+_BY_OTHER = {
+    "hold": -0.7,
+    "have": -0.5,
+    "decide": -1.0,
+    "give": -0.3,
+    "trust": 0.1,
+    "take": -0.6,
+    "exit": -0.1,
+    "repair": -0.3,
+    "depend": 0.0,
+    "impose": -0.8,
+    "access": -0.7,
+    "expose": -0.8,
+    "block": -0.2,
+    "protect": 0.1,
+    "ask": 0.5,
+    "handle": -0.9,
+}
 _FIXED = {"good": 0.8, "threat": -0.7, "resign": -0.8, "autonomy": 0.7, "surrender": -0.8, "loss": 0.5, "unasked": 0.5, "endangered": 0.6}
 
 
@@ -89,7 +137,11 @@ def _base(frame: Frame, context: Context) -> float:
     if relation == "handle" and frame.weak and frame.agent != OTHER:
         return 0.0
     if frame.agent == NOBODY:
-        return _BY_OTHER[relation] * -0.8 * (sign if frame.negations != 1 else 1.0) if relation in ("access", "expose", "impose", "take", "decide", "exit") else 0.0
+        return (
+            _BY_OTHER[relation] * -0.8 * (sign if frame.negations != 1 else 1.0)
+            if relation in ("access", "expose", "impose", "take", "decide", "exit")
+            else 0.0
+        )
     if frame.agent in (SELF, EVERYBODY):
         return _by_self(frame, relation, sign)
     if frame.agent == OTHER:
@@ -115,7 +167,7 @@ def _by_self(frame: Frame, relation: str, sign: float) -> float:
         figure = -0.4
     if figure > 0 and sign < 0 and frame.unable and not frame.normative:
         return 0.4
-    if relation in ("depend",) and not frame.negated and not frame.normative:
+    if relation == "depend" and not frame.negated and not frame.normative:
         return 0.2
     return figure * sign
 
@@ -149,7 +201,14 @@ class SovereigntyDetector:
         total = sum(abs(figure) for _, figure in weighed)
         presence = 1 - math.exp(-total)
         if presence < PRESENT:
-            return Score(dimension=self.dimension, value=None, reason="Control is not addressed.", presence=presence, tiers=(1,), detector="sovereignty/1")
+            return Score(
+                dimension=self.dimension,
+                value=None,
+                reason="Control is not addressed.",
+                presence=presence,
+                tiers=(1,),
+                detector="sovereignty/1",
+            )
         scale = 1 / (SATURATION + total)
         stance = sum(figure for _, figure in weighed) * scale
         return Score(

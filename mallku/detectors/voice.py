@@ -1,5 +1,7 @@
 """Whose voice a word stands in: the author's, or that of somebody quoted or reported, endorsed, rejected or left alone."""
 
+# ruff: noqa: SIM905, RUF001 - word lists read best as running text; quotation marks of several languages are meant
+
 from typing import NamedTuple
 
 from mallku.detectors.units import Unit
@@ -24,7 +26,7 @@ def voices(sentences: list[list[Unit]]) -> list[list[Voice]]:
     stand = _stand(sentences)
     found: list[list[Voice]] = []
     for parts in sentences:
-        row = [stand if unit.quoted and not _scare(parts, index) else OWN for index, unit in enumerate(parts)]
+        row = [stand if unit.quoted else OWN for unit in parts]
         _report(parts, row, stand)
         found.append(row)
     return found
@@ -41,11 +43,6 @@ def _stand(sentences: list[list[Unit]]) -> Voice:
             if "phrase.reject" in unit.classes or "wrong" in unit.classes:
                 return _REJECTED
     return _OPEN
-
-
-def _scare(parts: list[Unit], index: int) -> bool:
-    """A single quoted word is named, not said; it stays out."""
-    return False
 
 
 def _report(parts: list[Unit], row: list[Voice], stand: Voice) -> None:
@@ -71,8 +68,13 @@ def _speaks(parts: list[Unit], index: int) -> bool:
     if before.word in _FIRST_PERSON or before.word in ("to", "still", "also", "should", "must", "not", "don't", "can"):
         return False
     following = parts[index + 1].word if index + 1 < len(parts) else ""
-    named = "other" in before.classes or "agent.other" in before.classes or "agent.collective" in before.classes or "phrase.reported" in before.classes
-    return following in _THAT or following == ":" or (named and following not in (",", ".", "\"", "“", "«", "‘"))
+    named = (
+        "other" in before.classes
+        or "agent.other" in before.classes
+        or "agent.collective" in before.classes
+        or "phrase.reported" in before.classes
+    )
+    return following in _THAT or following == ":" or (named and following not in (",", ".", '"', "“", "«", "‘"))
 
 
 def _own_speech(parts: list[Unit], index: int) -> bool:
