@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "architecture"))
+for folder in ("architecture", "firecircle", "support"):
+    sys.path.insert(0, str(Path(__file__).parent / folder))
 
 _UNSET = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 

@@ -91,8 +91,8 @@ class DeliberationState:
         return tuple(statement for statement in self.transcript.statements if statement.round_index == round_index)
 
     def candidates(self, round_index: int) -> tuple[Option, ...]:
-        """Return the statements of a round as options with their authors; at most 26."""
-        spoken = [statement for statement in self.statements_of(round_index) if statement.seat != CONVENER]
+        """Return the whole statements of a round as options with their authors; at most 26."""
+        spoken = [said for said in self.statements_of(round_index) if said.seat != CONVENER and not said.partial]
         pairs = zip(OPTION_LABELS, spoken, strict=False)
         return tuple(Option(label=label, text=statement.text, author=statement.seat) for label, statement in pairs)
 
@@ -113,6 +113,7 @@ class DeliberationState:
                 self.rounds[event.round_index] = event
             case kinds.RoundClosed():
                 self.closed_rounds.add(event.round_index)
+                self._put_in_order(self.rounds[event.round_index])
             case kinds.TranscriptCondensed():
                 digests = {**(self.transcript.digests or {}), event.round_index: event.digest}
                 self.transcript = replace(self.transcript, digests=digests)
@@ -135,6 +136,15 @@ class DeliberationState:
                 self.ended = event
             case _:
                 self._end_turn(event)
+
+    def _put_in_order(self, opened: kinds.RoundOpened) -> None:
+        """Give what was said at once the round's order, so that nothing later depends on who happened to finish first."""
+        if not opened.simultaneous:
+            return
+        place = {seat: number for number, seat in enumerate(opened.order)}
+        earlier = tuple(said for said in self.transcript.statements if said.round_index < opened.round_index)
+        of_round = sorted(self.statements_of(opened.round_index), key=lambda said: place.get(said.seat, -1))
+        self.transcript = replace(self.transcript, statements=(*earlier, *of_round))
 
     def _end_turn(self, event: AnyEvent) -> None:
         match event:
