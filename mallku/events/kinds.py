@@ -149,6 +149,37 @@ class RoundClosed(Event):
     kind: Literal["round_closed"] = "round_closed"
     round_index: int
     """Index of the round."""
+    reason: str = ""
+    """Why it ended there: everyone has had a turn, its turns are used up, nobody wants to speak …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorAnswered(Event):
+    """A seat was asked about the floor: whom it names as the next speaker, or how much it wants to speak itself."""
+
+    kind: Literal["floor_answered"] = "floor_answered"
+    turn: str
+    """Id of the turn in which it was asked."""
+    seat: str
+    """Who answered."""
+    round_index: int
+    """Index of the round."""
+    after: int
+    """Turns taken in the round when it was asked."""
+    asked: Literal["naming", "bid"]
+    """Whether it was to name the next speaker or to bid for the floor."""
+    named: str = ""
+    """For `naming`: the seat named, or empty to close the round."""
+    bid: int = 0
+    """For `bid`: how much it wants to speak; 0 is silence."""
+    reason: str = ""
+    """Its reason in its own words."""
+    fault: str = ""
+    """What was wrong with an answer that could not be read; such an answer names nobody and bids 0."""
+    usage: Usage = field(default_factory=Usage)
+    """Tokens."""
+    timings: Timings = field(default_factory=Timings)
+    """Measurements."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -495,6 +526,7 @@ AnyEvent = (
     | SeatWarned
     | RoundOpened
     | RoundClosed
+    | FloorAnswered
     | TranscriptCondensed
     | TurnOpened
     | TurnDelta

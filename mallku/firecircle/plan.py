@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from mallku.dialogue.round_kinds import EXCHANGE_INSTRUCTION, INSTRUCTIONS, RoundKind
 from mallku.errors import ConfigurationError
+from mallku.firecircle.visibility import Paradigm, Visibility
 
 FailureStrategy = Literal["strict", "adaptive", "substitute", "wait-and-retry"]
 """What a failing participant does to the deliberation: ends it, is left out, is replaced, or is waited for."""
@@ -43,9 +44,11 @@ class RoundPlan:
     instruction: str = ""
     """What the seats are asked; the kind's own words if empty."""
     order: str = "simultaneous"
-    """Who speaks when, such as `simultaneous`, `round-robin` or `seeded-shuffle`."""
-    visibility: str = "all"
-    """What a seat sees, such as `sealed`, `previous-rounds` or `all`."""
+    """Who speaks when, by a name that `mallku.firecircle.turn_orders` knows, such as `round-robin` or `facilitator(Ada)`."""
+    visibility: Visibility = "all"
+    """How far a seat looks: at nothing the others said, at the rounds before, or at everything so far."""
+    paradigm: Paradigm = "memory"
+    """Whom a seat hears at all."""
     masked: bool = False
     """Whether speakers are shown under masks instead of names."""
     max_words: int | None = 90
@@ -55,7 +58,11 @@ class RoundPlan:
     temperature: float | None = None
     """Randomness of this round; None leaves it to the participant."""
     turns: int | None = None
-    """Turns of the round, for orders in which a seat can speak more than once; None is one for each seat."""
+    """Turns of the round; None is one for each seat."""
+    turns_per_seat: int | None = None
+    """Most turns of one seat in this round, or None."""
+    max_share: float | None = None
+    """Largest share of all words said that one seat may reach, 0..1, or None."""
     only_if: Literal["", "divergence"] = ""
     """When the round takes place: always, or only if the ballots before it diverge."""
 

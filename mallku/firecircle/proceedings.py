@@ -18,6 +18,7 @@ from mallku.firecircle.plan import Plan
 from mallku.firecircle.recorder import Recorder
 from mallku.firecircle.seat import Seat, derived_seed
 from mallku.firecircle.state import DeliberationState
+from mallku.firecircle.visibility import as_seen
 
 Item = TypeVar("Item")
 
@@ -66,7 +67,8 @@ class Proceedings:
 
     def prompt(self, request: TurnRequest, seen: Sequence[Statement]) -> Prompt:
         """Build a prompt that shows the statements `seen`, in the order of the transcript."""
-        transcript = replace(self.state.transcript, statements=tuple(seen))
+        said = self.state.transcript
+        transcript = as_seen(said, seen) if said.digests else replace(said, statements=tuple(seen))
         blocks = self._blocks.setdefault(request.masks, {})
         return lay_out(transcript, request, charter=self.plan.charter or CHARTER, blocks=blocks)
 

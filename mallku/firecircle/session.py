@@ -60,7 +60,7 @@ async def _deliberate(here: Proceedings, scoring: Scoring | None) -> Ending:
     speaking = Speaking(here)
     balloting = Balloting(here) if here.plan.decision.rule != "none" else None
     for index, plan in enumerate(here.plan.rounds):
-        if not await here.control.checkpoint():
+        if here.control.stop_reason:
             return Ending(status="stopped", reason=here.control.stop_reason)
         await speaking.hold(index, plan)
         if scoring:

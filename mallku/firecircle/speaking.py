@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from mallku.dialogue.prompt import Prompt
 from mallku.dialogue.response import Response
@@ -11,9 +11,15 @@ from mallku.errors import EmptyAnswer
 from mallku.events import kinds
 from mallku.firecircle.asking import GaveUp, Turn
 from mallku.firecircle.hygiene import FRAME_STOPS, CleanText
+from mallku.firecircle.masks import masks_for
 from mallku.firecircle.plan import RoundPlan
 from mallku.firecircle.proceedings import Proceedings
 from mallku.firecircle.seat import Seat
+from mallku.firecircle.turn_orders import Ask, Floor, Limits, RoundOver, Speak, read_floor_answer, turn_order
+from mallku.firecircle.visibility import visible
+
+SIMULTANEOUS: Final = "simultaneous"
+"""The order in which all seats speak at once."""
 
 
 class Speaking:
@@ -23,61 +29,97 @@ class Speaking:
         self._here = proceedings
 
     async def hold(self, index: int, plan: RoundPlan) -> None:
-        """Open the round, ask every seat that has not spoken in it yet, close it. A stop by the convener leaves it open."""
+        """Open the round, give the floor as its order says until the round is over, close it. A stop by the convener leaves it open."""
         here = self._here
         if index in here.state.closed_rounds:
             return
+        order = turn_order(plan.order)
         if index not in here.state.rounds:
             await here.recorder.record(kinds.RoundOpened, **self._opening(index, plan))
-        order = [here.seats[name] for name in here.state.rounds[index].order if name in here.state.present]
-        if plan.order == "simultaneous":
+        while True:
             await self._remarks(index)
-            await self._make_room(index, plan, order)
-            await all_of(self._turn(index, plan, seat) for seat in order)
-        else:
-            for seat in order:
-                await self._remarks(index)
-                if not await here.control.checkpoint():
+            step = order.next_step(self._floor(index, plan))
+            match step:
+                case RoundOver():
+                    await here.recorder.record(kinds.RoundClosed, round_index=index, reason=step.why)
                     return
-                await self._make_room(index, plan, [seat])
-                await self._turn(index, plan, seat)
-        await here.recorder.record(kinds.RoundClosed, round_index=index)
+                case Ask():
+                    await all_of(self._ask(index, plan, step, here.seats[name]) for name in step.seats)
+                case Speak():
+                    if not await here.control.checkpoint():
+                        return
+                    seats = [here.seats[name] for name in step.seats]
+                    await self._make_room(index, plan, seats)
+                    await all_of(self._turn(index, plan, seat) for seat in seats)
 
     def _opening(self, index: int, plan: RoundPlan) -> dict[str, Any]:
         here = self._here
-        names = [seat.name for seat in here.present]
-        if plan.order == "seeded-shuffle":
-            names = here.shuffled(names, "order", index)
-        elif plan.order == "round-robin":
-            first = index % max(len(names), 1)
-            names = names[first:] + names[:first]
-        hidden = here.shuffled(here.state.seats, "masks", index) if plan.masked else []
         return {
             "round_index": index,
             "round_kind": plan.kind,
             "title": plan.shown_title,
             "instruction": plan.words,
-            "order": tuple(names),
-            "simultaneous": plan.order == "simultaneous",
+            "order": here.state.present,
+            "simultaneous": plan.order == SIMULTANEOUS,
             "rounds_planned": len(here.plan.rounds),
-            "masks": {name: f"Voice {place}" for place, name in enumerate(hidden, start=1)},
+            "masks": masks_for(here.state.seats, seed=here.seed, round_index=index) if plan.masked else {},
         }
+
+    def _floor(self, index: int, plan: RoundPlan) -> Floor:
+        state = self._here.state
+        words = dict.fromkeys(state.seats, 0)
+        for earlier, taken in state.floor.items():
+            if earlier != index:
+                for turn in taken.values():
+                    words[turn.seat] += turn.words
+        return Floor(
+            seats=state.present,
+            round_index=index,
+            seed=self._here.seed,
+            turns=tuple(state.floor.get(index, {}).values()),
+            answers=tuple(state.floor_answers.get(index, ())),
+            words_before=words,
+            most_turns=plan.turns,
+            limits=Limits(turns=plan.turns_per_seat, share=plan.max_share),
+        )
+
+    async def _ask(self, index: int, plan: RoundPlan, step: Ask, seat: Seat) -> None:
+        """Ask a seat about the floor; no answer at all names nobody and bids 0, like one that cannot be read."""
+        here = self._here
+        after = len(here.state.floor.get(index, {}))
+        turn_id = f"floor{index}.{after}.{seat.name}"
+        request = here.request(seat, round_title=f"{plan.shown_title}, the floor", instruction=step.instruction)
+        prompt = here.prompt(request, self.seen(index, plan, seat))
+        turn = Turn(id=turn_id, seat=seat, round_index=index, prompt=prompt, settings=seat.asked(schema=step.schema))
+        answer = await here.asker.ask(turn)
+        asked: dict[str, Any] = {"turn": turn_id, "seat": seat.name, "round_index": index, "after": after, "asked": step.kind}
+        if isinstance(answer, GaveUp):
+            silence = (kinds.FloorAnswered, {**asked, "fault": f"no answer: {answer.error.message}"})
+            await here.recorder.record_all([answer.failure, silence])
+            await here.asker.note_failure(seat, answer.error)
+            return
+        read = read_floor_answer(step, seat.name, answer.text, after=after)
+        told: dict[str, Any] = {"named": read.named, "bid": read.bid, "reason": read.reason, "fault": read.fault}
+        await here.recorder.record(kinds.FloorAnswered, **asked, **told, usage=answer.usage, timings=answer.timings)
 
     async def _remarks(self, index: int) -> None:
         for number, text in enumerate(self._here.control.take_remarks(), start=self._here.state.seq):
-            await self._here.recorder.record(kinds.ConvenerRemarked, turn=f"r{index}.remark.{number}", round_index=index, text=text)
+            await self._here.recorder.record(kinds.ConvenerRemarked, turn=f"remark.{number}", round_index=index, text=text)
 
     async def _make_room(self, index: int, plan: RoundPlan, seats: Sequence[Seat]) -> None:
         await self._here.make_room(seats, lambda seat: self._prompt(index, plan, seat), plan.max_tokens)
 
-    def seen(self, index: int, plan: RoundPlan) -> tuple[Statement, ...]:
-        """Return the statements a seat may see in this round, oldest first."""
-        statements = self._here.state.transcript.statements
-        if plan.visibility == "sealed":
-            return tuple(said for said in statements if said.round_kind == "remark")
-        if plan.order == "simultaneous" or plan.visibility == "previous-rounds":
-            return tuple(said for said in statements if said.round_index < index or said.round_kind == "remark")
-        return statements
+    def seen(self, index: int, plan: RoundPlan, seat: Seat) -> tuple[Statement, ...]:
+        """Return the statements a seat may see in this round, oldest first; who speaks at the same time is not heard."""
+        at_once = plan.order == SIMULTANEOUS and plan.visibility == "all"
+        return visible(
+            self._here.state.transcript,
+            seat.name,
+            index,
+            "previous-rounds" if at_once else plan.visibility,
+            paradigm=plan.paradigm,
+            seats=self._here.state.seats,
+        )
 
     def _prompt(self, index: int, plan: RoundPlan, seat: Seat) -> Prompt:
         here = self._here
@@ -89,12 +131,12 @@ class Speaking:
             max_words=plan.max_words,
             masks=tuple(sorted(opened.masks.items())),
         )
-        return here.prompt(request, self.seen(index, plan))
+        return here.prompt(request, self.seen(index, plan, seat))
 
     async def _turn(self, index: int, plan: RoundPlan, seat: Seat) -> None:
-        here, turn_id = self._here, f"r{index}.{seat.name}"
-        if turn_id in here.state.turns:
-            return
+        here = self._here
+        had = sum(taken.seat == seat.name for taken in here.state.floor.get(index, {}).values())
+        turn_id = f"r{index}.{seat.name}" if not had else f"r{index}.{seat.name}.{had + 1}"
         prompt = self._prompt(index, plan, seat)
         settings = seat.asked(stop=(*seat.settings.stop, *FRAME_STOPS), max_tokens=plan.max_tokens, temperature=plan.temperature)
         turn = Turn(id=turn_id, seat=seat, round_index=index, prompt=prompt, settings=settings)

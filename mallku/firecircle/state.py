@@ -10,6 +10,8 @@ from mallku.dialogue.verdict import Ballot, SpoiledBallot
 from mallku.errors import JournalDamaged
 from mallku.events import kinds
 from mallku.events.kinds import AnyEvent, BallotStage
+from mallku.firecircle.turn_orders import FloorAnswer, TurnTaken
+from mallku.firecircle.words import count_words
 
 CONVENER = "Convener"
 """Name under which a convener's remark stands in the transcript; no seat may have it."""
@@ -49,6 +51,10 @@ class DeliberationState:
     """Outcome of every turn that ended: statement, partial, pass or failure."""
     open_turns: dict[str, kinds.TurnOpened] = field(default_factory=dict)
     """Turns that were opened and have not ended."""
+    floor: dict[int, dict[str, TurnTaken]] = field(default_factory=dict)
+    """Turns taken in each round, in order, by turn."""
+    floor_answers: dict[int, list[FloorAnswer]] = field(default_factory=dict)
+    """What seats answered about the floor in each round."""
     failures: list[kinds.TurnFailed] = field(default_factory=list)
     """Failed attempts, in order."""
     failed_in_a_row: dict[str, int] = field(default_factory=dict)
@@ -155,12 +161,16 @@ class DeliberationState:
                 self.transcript = self.transcript.said(remark)
             case kinds.TurnPassed():
                 self._close(event.turn, event.seat, "pass")
+                self._take_floor(event.round_index, event.turn, TurnTaken(seat=event.seat, outcome="pass"))
+            case kinds.FloorAnswered():
+                self._answer_floor(event)
             case kinds.TurnFailed():
                 self.failures.append(event)
                 if not event.will_retry:
                     in_a_row = self.failed_in_a_row.get(event.seat, 0) + 1
                     self._close(event.turn, event.seat, "failure")
                     self.failed_in_a_row[event.seat] = in_a_row
+                    self._take_floor(event.round_index, event.turn, TurnTaken(seat=event.seat, outcome="failure"))
             case kinds.DissentRecorded():
                 self._close(event.turn, event.seat, "statement")
                 self.dissent[event.seat] = event.text
@@ -194,6 +204,27 @@ class DeliberationState:
             timings=event.timings,
         )
         self.transcript = self.transcript.said(statement)
+        self._spend(event.seat, event.usage, event.timings)
+        taken = TurnTaken(seat=event.seat, outcome="partial" if event.partial else "statement", words=count_words(event.text))
+        self._take_floor(event.round_index, event.turn, taken)
+
+    def _take_floor(self, round_index: int, turn: str, taken: TurnTaken) -> None:
+        if turn.startswith(f"r{round_index}."):
+            self.floor.setdefault(round_index, {})[turn] = taken
+
+    def _answer_floor(self, event: kinds.FloorAnswered) -> None:
+        self.turns[event.turn] = "statement"
+        self.open_turns.pop(event.turn, None)
+        answer = FloorAnswer(
+            seat=event.seat,
+            after=event.after,
+            kind=event.asked,
+            named=event.named,
+            bid=event.bid,
+            reason=event.reason,
+            fault=event.fault,
+        )
+        self.floor_answers.setdefault(event.round_index, []).append(answer)
         self._spend(event.seat, event.usage, event.timings)
 
     def _close(self, turn: str, seat: str, outcome: str) -> None:
