@@ -1,0 +1,122 @@
+"""The application: one service behind all routes, and one shape for all errors."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from mallku import __version__
+from mallku.errors import MallkuError
+from mallku.server.errors import Refusal, error_body, refusal_of
+from mallku.server.guard import Guard
+from mallku.server.json_response import JsonResponse
+from mallku.server.openai_routes import openai_router
+from mallku.server.roster import Roster
+from mallku.server.service import Service
+from mallku.server.settings import ServerSettings
+
+
+def create_app(settings: ServerSettings | None = None, *, roster: Roster | None = None) -> FastAPI:
+    """Build the application. It holds all of its state itself: two of them can live side by side.
+
+    Args:
+        settings: The settings; defaults if None.
+        roster: The models; those of the settings if None.
+    """
+    settings = settings or ServerSettings()
+    service = Service(settings, roster if roster is not None else Roster())
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await service.roster.close()
+
+    guard = Middleware(Guard, settings=settings, keys=service.keys, rate=service.rate, metrics=service.metrics)
+    app = FastAPI(title="mallku", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, middleware=[guard])
+    app.state.service = service
+    app.include_router(openai_router(service))
+    _add_own_routes(app, service)
+    app.exception_handler(Refusal)(_on_refusal)
+    app.exception_handler(MallkuError)(_on_error)
+    app.exception_handler(HTTPException)(_on_http)
+    app.exception_handler(RequestValidationError)(_on_invalid)
+    app.exception_handler(Exception)(_on_bug)
+    return app
+
+
+def _add_own_routes(app: FastAPI, service: Service) -> None:
+    @app.get("/health", tags=["server"], summary="Whether the server answers", response_class=Response)
+    async def health() -> Response:
+        loaded = [backend for backend in service.roster.backends if backend.is_loaded]
+        named = next(iter(loaded), service.roster.default)
+        return JsonResponse(
+            {
+                "status": "ok",
+                "model_loaded": bool(loaded),
+                "model_name": named.card.id if named else None,
+                "uptime_seconds": round(time.time() - service.started, 3),
+            }
+        )
+
+    @app.get("/metrics", tags=["server"], summary="Figures for Prometheus", response_class=Response)
+    async def metrics() -> Response:
+        return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _answer(request: Request, refusal: Refusal) -> Response:
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    return JsonResponse(error_body(refusal, request_id=request_id), status=refusal.status, headers=refusal.headers)
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return _answer(request, error)
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, MallkuError)
+    return _answer(request, refusal_of(error))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    told = {
+        404: (f"There is nothing at {request.method} {request.url.path}. See /docs.", "not_found"),
+        405: (f"{request.url.path} does not take {request.method}. See /docs.", "method_not_allowed"),
+    }
+    message, code = told.get(error.status_code, (str(error.detail), "invalid_request"))
+    return _answer(request, Refusal(error.status_code, message, kind="invalid_request_error", code=code, headers=error.headers))
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return _answer(request, _invalid(error))
+
+
+def _invalid(error: RequestValidationError) -> Refusal:
+    """Describe the first thing that is wrong with a body, without repeating it."""
+    first: dict[str, Any] = error.errors()[0]
+    place = [str(part) for part in first["loc"][1:] if not _is_branch(part)]
+    param = ".".join(place) or None
+    if first["type"] == "extra_forbidden":
+        return Refusal(400, f"Unrecognized request argument supplied: `{param}`.", code="unknown_parameter", param=param)
+    if first["type"] == "json_invalid":
+        return Refusal(400, f"The body is not valid JSON: {first.get('ctx', {}).get('error', first['msg'])}.", code="invalid_json")
+    if first["type"] == "missing":
+        return Refusal(400, f"Missing required parameter: `{param or 'body'}`.", code="missing_required_parameter", param=param)
+    return Refusal(400, f"Invalid value for `{param or 'body'}`: {first['msg']}.", code="invalid_value", param=param)
+
+
+def _is_branch(part: object) -> bool:
+    """Tell whether a part of a place is the name of a type that was tried, not of a field."""
+    return isinstance(part, str) and (part in {"str", "int", "float", "bool"} or "[" in part or part[:1].isupper())
+
+
+async def _on_bug(request: Request, _: Exception) -> Response:
+    message = "The server made a mistake with this request; it is in the server's log under the request id."
+    return _answer(request, Refusal(500, message, code="internal_error"))

@@ -1,0 +1,141 @@
+"""Chat answers of OpenAI's protocol: whole, and as chunks of a stream."""
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mallku.dialogue.response import Usage
+from mallku.server.backend import Outcome, Piece, TokenChoice, ToolCall
+
+Part = tuple[int, Piece | Outcome]
+"""A part of an answer with the index of its choice."""
+
+
+def usage_data(outcomes: Sequence[Outcome], *, prompt_once: bool = True) -> dict[str, Any]:
+    """Return the protocol's usage: the prompt is counted once however many answers it has."""
+    used = [outcome.usage for outcome in outcomes] or [Usage()]
+    prompts = used[:1] if prompt_once else used
+    prompt = sum(usage.prompt_tokens or 0 for usage in prompts)
+    completion = sum(usage.completion_tokens or 0 for usage in used)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": sum(usage.cached_tokens or 0 for usage in prompts), "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": sum(outcome.reasoning_tokens or 0 for outcome in outcomes),
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def logprobs_data(choices: Sequence[TokenChoice]) -> dict[str, Any]:
+    """Return token probabilities as the chat protocol has them."""
+
+    def one(choice: TokenChoice) -> dict[str, Any]:
+        return {"token": choice.text, "logprob": max(choice.logprob, -9999.0), "bytes": list(choice.text.encode("utf-8", errors="replace"))}
+
+    return {
+        "content": [{**one(choice), "top_logprobs": [one(other) for other in choice.alternatives]} for choice in choices],
+        "refusal": None,
+    }
+
+
+def tool_call_data(call: ToolCall) -> dict[str, Any]:
+    """Return a tool call as the chat protocol has it."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+@dataclass(slots=True)
+class _Choice:
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    logprobs: list[TokenChoice] = field(default_factory=list)
+    outcome: Outcome = field(default_factory=Outcome)
+
+
+class ChatAnswer:
+    """One answer in the making. Use `whole` or `chunks`, once."""
+
+    def __init__(
+        self, *, model: str, count: int = 1, with_logprobs: bool = False, with_reasoning: bool = False, with_usage: bool = False
+    ) -> None:
+        self._head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": model}
+        self._count = count
+        self._with_logprobs = with_logprobs
+        self._with_reasoning = with_reasoning
+        self._with_usage = with_usage
+
+    async def whole(self, parts: AsyncIterator[Part]) -> dict[str, Any]:
+        """Gather the parts into one `chat.completion`."""
+        choices = [_Choice() for _ in range(self._count)]
+        async for index, part in parts:
+            choice = choices[index]
+            if isinstance(part, Outcome):
+                choice.outcome = part
+            else:
+                (choice.text if part.channel == "text" else choice.reasoning).append(part.text)
+                choice.logprobs += part.logprobs
+        outcomes = [choice.outcome for choice in choices]
+        body = {
+            **self._head,
+            "object": "chat.completion",
+            "choices": [self._choice(index, choice) for index, choice in enumerate(choices)],
+            "usage": usage_data(outcomes),
+            "system_fingerprint": None,
+            "service_tier": None,
+        }
+        return {**body, **_details(outcomes)}
+
+    def _choice(self, index: int, choice: _Choice) -> dict[str, Any]:
+        calls = choice.outcome.tool_calls
+        text = "".join(choice.text)
+        message: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None, "refusal": None, "annotations": []}
+        if self._with_reasoning:
+            message["reasoning_content"] = "".join(choice.reasoning)
+        if calls:
+            message["tool_calls"] = [tool_call_data(call) for call in calls]
+        logprobs = logprobs_data(choice.logprobs) if self._with_logprobs else None
+        return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": choice.outcome.finish}
+
+    async def chunks(self, parts: AsyncIterator[Part]) -> AsyncIterator[dict[str, Any]]:
+        """Turn the parts into `chat.completion.chunk`s as they come."""
+        outcomes: dict[int, Outcome] = {}
+        begun: set[int] = set()
+        async for index, part in parts:
+            if index not in begun:
+                begun.add(index)
+                yield self._chunk(index, {"role": "assistant", "content": "", "refusal": None})
+            if isinstance(part, Outcome):
+                outcomes[index] = part
+                if part.tool_calls:
+                    calls = [{"index": place, **tool_call_data(call)} for place, call in enumerate(part.tool_calls)]
+                    yield self._chunk(index, {"tool_calls": calls})
+                yield {**self._chunk(index, {}, finish=part.finish), **_details([part])}
+            elif part.channel == "text":
+                if part.text or part.logprobs:
+                    yield self._chunk(index, {"content": part.text}, part.logprobs)
+            elif self._with_reasoning:
+                yield self._chunk(index, {"reasoning_content": part.text})
+        if self._with_usage:
+            yield {**self._frame(), "choices": [], "usage": usage_data([outcomes[index] for index in sorted(outcomes)])}
+
+    def _frame(self) -> dict[str, Any]:
+        return {**self._head, "object": "chat.completion.chunk", "system_fingerprint": None, "service_tier": None}
+
+    def _chunk(
+        self, index: int, delta: dict[str, Any], logprobs: Sequence[TokenChoice] = (), *, finish: str | None = None
+    ) -> dict[str, Any]:
+        shown = logprobs_data(logprobs) if self._with_logprobs and logprobs else None
+        chunk = {**self._frame(), "choices": [{"index": index, "delta": delta, "logprobs": shown, "finish_reason": finish}]}
+        return {**chunk, "usage": None} if self._with_usage else chunk
+
+
+def _details(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return what only this kind of model tells, under a name of its own."""
+    details = next((outcome.details for outcome in outcomes if outcome.details), None)
+    return {"mallku": dict(details)} if details else {}

@@ -1,0 +1,87 @@
+"""Server-sent events, and the watch for a client that goes away: its request's work is cancelled at once."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import aclosing
+from typing import Any, Final, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from mallku.server.errors import Refusal
+from mallku.server.json_response import compact
+
+_Got = TypeVar("_Got")
+
+DONE: Final = b"data: [DONE]\n\n"
+"""Ends a stream of OpenAI's chat and completions protocols."""
+
+_HEADERS: Final = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
+
+
+def event(data: Any, *, name: str = "", id: str = "") -> bytes:  # noqa: A002 - the field's name in the format
+    """Return one event; JSON never holds a line break, so one `data:` line is enough."""
+    head = (f"id: {id}\n" if id else "") + (f"event: {name}\n" if name else "")
+    return b"%sdata: %s\n\n" % (head.encode(), compact(data))
+
+
+async def left(receive: Receive) -> None:
+    """Return when the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def unless_left(request: Request, work: Coroutine[Any, Any, _Got]) -> _Got:
+    """Await `work`; if the client goes away first, cancel it and raise."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(left(request.receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+    finally:
+        await _end(task, gone)
+    raise Refusal(499, "The client went away.", code="client_closed_request")
+
+
+async def _end(*tasks: "asyncio.Future[Any]") -> None:
+    """Cancel what still runs and wait until it is over; what it raises on the way out has no reader."""
+    running = [task for task in tasks if not task.done()]
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+class EventStream(Response):
+    """Sends byte events as they come. When the client leaves, the iterator is closed and with it the work behind it."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncGenerator[bytes, None], *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(headers={**_HEADERS, **(headers or {})})
+        del self.headers["content-length"]
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+        """Send until the events end or the client leaves. An error before the first event is raised; nothing has been sent then."""
+        work = asyncio.ensure_future(self._write(send))
+        gone = asyncio.ensure_future(left(receive))
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        except (OSError, TimeoutError):
+            return
+        finally:
+            await _end(work, gone)
+
+    async def _write(self, send: Send) -> None:
+        """Do everything in one task, as iterators with time limits of their own demand."""
+        async with aclosing(self._events) as events:
+            first = await anext(events, b"")
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+            async for data in events:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

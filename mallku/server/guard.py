@@ -1,0 +1,223 @@
+"""The gate every request passes before any route sees it: host, origin, key, rate, size and time."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mallku.server.errors import Refusal, error_body
+from mallku.server.json_response import JsonResponse
+from mallku.server.keys import Keys
+from mallku.server.limits import RateLimit
+from mallku.server.metrics import Metrics
+from mallku.server.settings import ServerSettings
+
+_OPEN_PATHS: Final = frozenset({"/health", "/docs", "/openapi.json"})
+_BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
+_LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+_EXPOSED: Final = "x-request-id, retry-after"
+
+
+class Guard:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, *, settings: ServerSettings, keys: Keys, rate: RateLimit, metrics: Metrics) -> None:
+        self._app = app
+        self._settings = settings
+        self._keys = keys
+        self._rate = rate
+        self._metrics = metrics
+        self._hosts = frozenset(name.lower() for name in (*_LOOPBACK_NAMES, settings.host, *settings.allowed_hosts))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or answer it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers = Headers(scope=scope)
+        passage = _Passage(scope, receive, send, settings=self._settings)
+        began = time.perf_counter()
+        origin = headers.get("origin", "")
+        try:
+            _check_head(scope, self._settings.max_header_bytes)
+            self._check_host(headers.get("host", ""))
+            self._check_origin(origin, headers)
+            if origin and not self._is_own(origin, headers):
+                passage.add_headers(self._cors(origin))
+            if scope["method"] == "OPTIONS" and "access-control-request-method" in headers and origin:
+                await self._preflight(scope, receive, passage.send, headers)
+                return
+            scope.setdefault("state", {})["caller"] = self._caller(scope, headers)
+            self._rate.take(scope["state"]["caller"])
+            _check_body(scope, headers, self._settings.max_body_bytes)
+            await passage.read_body()
+            await self._app(scope, passage.receive, passage.send)
+        except Refusal as refusal:
+            await passage.refuse(refusal)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._metrics.answered(route, passage.status, time.perf_counter() - began)
+
+    def _check_host(self, host: str) -> None:
+        """Refuse names that are not ours: a foreign name that resolves to this address is DNS rebinding; a bare address cannot be."""
+        name = _host_name(host)
+        if name in self._hosts or (not self._settings.is_loopback and _is_address(name)):
+            return
+        message = f"This server does not answer to the name {name!r}. Add it to allowed_hosts, or use the address."
+        raise Refusal(403, message, code="host_not_allowed")
+
+    def _check_origin(self, origin: str, headers: Headers) -> None:
+        allowed = self._settings.allowed_origins
+        if origin and (origin in allowed or "*" in allowed or self._is_own(origin, headers)):
+            return
+        is_navigation = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        if origin or (headers.get("sec-fetch-site") in {"cross-site", "same-site"} and not is_navigation):
+            message = f"Pages of {origin or 'another site'!r} may not call this server. Add the origin to allowed_origins to let them."
+            raise Refusal(403, message, code="origin_not_allowed")
+
+    def _is_own(self, origin: str, headers: Headers) -> bool:
+        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
+
+    def _cors(self, origin: str) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"vary", b"origin"),
+            (b"access-control-expose-headers", _EXPOSED.encode()),
+        ]
+
+    async def _preflight(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        granted = {
+            "access-control-allow-methods": "GET, POST, DELETE",
+            "access-control-allow-headers": headers.get("access-control-request-headers", ""),
+            "access-control-max-age": "600",
+        }
+        if headers.get("access-control-request-private-network") == "true":
+            granted["access-control-allow-private-network"] = "true"
+        await JsonResponse(None, status=204, headers=granted)(scope, receive, send)
+
+    def _caller(self, scope: Scope, headers: Headers) -> str:
+        client = scope.get("client") or ("unknown", 0)
+        if not self._keys.are_demanded or scope["path"] in _OPEN_PATHS:
+            return f"address {client[0]}"
+        kind, _, presented = headers.get("authorization", "").partition(" ")
+        key = presented.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
+        name = self._keys.name_of(key) if key else None
+        if name is None:
+            wrong = "The key is not valid." if key else "No key was given."
+            message = f"{wrong} Send `Authorization: Bearer KEY` or `x-api-key: KEY`."
+            raise Refusal(401, message, code="invalid_api_key", headers={"www-authenticate": "Bearer"})
+        return f"key {name}"
+
+
+class _Passage:
+    """One request's way in and out, with its limits."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, settings: ServerSettings) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._settings = settings
+        self._body: bytes | None = None
+        self._is_read = False
+        self._extra: list[tuple[bytes, bytes]] = []
+        self._began = time.perf_counter()
+        self.status = 0
+        self.request_id = f"req_{uuid.uuid4().hex}"
+        scope.setdefault("state", {})["request_id"] = self.request_id
+
+    def add_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Add headers to the response."""
+        self._extra += headers
+
+    async def read_body(self) -> None:
+        """Read the whole body, within its limits of size and time."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._settings.client_timeout_s):
+                while not self._is_read:
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        raise Refusal(499, "The client went away.", code="client_closed_request")
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    if size > self._settings.max_body_bytes:
+                        raise _too_large(self._settings.max_body_bytes)
+                    self._is_read = not message.get("more_body", False)
+        except TimeoutError:
+            raise Refusal(408, "The request did not arrive in time.", code="request_timeout") from None
+        self._body = b"".join(parts)
+
+    async def receive(self) -> Message:
+        """Hand on the body, and afterwards only the client's leaving."""
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(self, message: Message) -> None:
+        """Hand on a part of the response; a client that does not take it in time is cut off."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            spent = f"{(time.perf_counter() - self._began) * 1000:.0f}".encode()
+            own = [(b"x-request-id", self.request_id.encode()), (b"openai-processing-ms", spent), (b"x-content-type-options", b"nosniff")]
+            message = {**message, "headers": [*message.get("headers", []), *own, *self._extra]}
+        async with asyncio.timeout(self._settings.client_timeout_s):
+            await self._send(message)
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Answer with an error, unless an answer has begun."""
+        if self.status:
+            return
+        headers = (
+            refusal.headers if self._is_read or self._scope["method"] not in _BODY_METHODS else {**refusal.headers, "connection": "close"}
+        )
+        body = error_body(refusal, request_id=self.request_id)
+        await JsonResponse(body, status=refusal.status, headers=headers)(self._scope, self._receive, self.send)
+
+
+def _check_head(scope: Scope, most: int) -> None:
+    size = len(scope.get("raw_path") or b"") + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in scope["headers"])
+    if size > most:
+        raise Refusal(431, f"Request line and headers are larger than {most} bytes. Send less.", code="headers_too_large")
+
+
+def _check_body(scope: Scope, headers: Headers, most: int) -> None:
+    length = headers.get("content-length", "")
+    if length.isdigit() and int(length) > most:
+        raise _too_large(most)
+    has_body = length not in {"", "0"} or "transfer-encoding" in headers
+    if scope["method"] in _BODY_METHODS and has_body and scope["path"].startswith("/v1/"):
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+            message = f"The body is {kind or 'of no declared type'!r}. Send JSON with `Content-Type: application/json`."
+            raise Refusal(415, message, code="unsupported_media_type")
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(413, f"The request body is larger than {most} bytes. Send less.", code="request_too_large")
+
+
+def _host_name(host: str) -> str:
+    """Return the host without its port, in lower case."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].rstrip(".")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,66 @@
+"""How much is let in: a rate for each caller, and room for the requests that are worked on."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from mallku.server.errors import Refusal
+
+_CALLERS_KEPT: Final = 10_000
+
+
+class RateLimit:
+    """A token bucket for each caller: a minute's requests at once, then one by one as they come back."""
+
+    def __init__(self, per_minute: int | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._clock = clock
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def take(self, caller: str) -> None:
+        """Count one request; raises `Refusal` 429 with `Retry-After` if it is one too many."""
+        if self._per_minute is None:
+            return
+        now = self._clock()
+        left, since = self._buckets.pop(caller, (float(self._per_minute), now))
+        left = min(float(self._per_minute), left + (now - since) * self._per_minute / 60)
+        while len(self._buckets) >= _CALLERS_KEPT:
+            del self._buckets[next(iter(self._buckets))]
+        self._buckets[caller] = (max(0.0, left - 1) if left >= 1 else left, now)
+        if left < 1:
+            wait = (1 - left) * 60 / self._per_minute
+            message = f"More than {self._per_minute} requests in a minute. Try again in {wait:.0f} seconds."
+            raise Refusal(429, message, code="rate_limit_exceeded", headers={"retry-after": str(max(1, round(wait)))})
+
+
+class Admission:
+    """Room for requests that are worked on; some more may wait for it, in order."""
+
+    def __init__(self, *, at_once: int, waiting: int) -> None:
+        self._room = asyncio.Semaphore(at_once)
+        self._most_waiting = waiting
+        self.waiting = 0
+        """Requests that wait."""
+        self.running = 0
+        """Requests that are worked on."""
+
+    @asynccontextmanager
+    async def room(self, deadline: float | None = None) -> AsyncIterator[None]:
+        """Wait for room until `deadline` (the event loop's time) and hold it; raises `Refusal` 429 if too many wait already."""
+        if self._room.locked() and self.waiting >= self._most_waiting:
+            message = f"The server is busy and {self.waiting} requests wait already. Try again later."
+            raise Refusal(429, message, kind="overloaded_error", code="queue_full", headers={"retry-after": "5"})
+        self.waiting += 1
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._room.acquire()
+        finally:
+            self.waiting -= 1
+        self.running += 1
+        try:
+            yield
+        finally:
+            self.running -= 1
+            self._room.release()

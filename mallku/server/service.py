@@ -1,0 +1,121 @@
+"""One server's state, and the way every generation goes: room, time limit, figures."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+
+from mallku.errors import DeadlineExceeded
+from mallku.server.backend import Backend, Generation, Outcome, Piece, unsupported
+from mallku.server.errors import Refusal, unsupported_option
+from mallku.server.keys import load_keys
+from mallku.server.limits import Admission, RateLimit
+from mallku.server.metrics import Metrics
+from mallku.server.roster import Roster
+from mallku.server.settings import ServerSettings
+
+
+class Service:
+    """Everything the routes share."""
+
+    def __init__(self, settings: ServerSettings, roster: Roster) -> None:
+        self.settings = settings
+        """The settings."""
+        self.roster = roster
+        """The models."""
+        self.keys = load_keys(settings)
+        """The keys of clients."""
+        self.rate = RateLimit(settings.requests_per_minute)
+        """How often each caller may ask."""
+        self.admission = Admission(at_once=settings.max_concurrent, waiting=settings.max_waiting)
+        """Room for work."""
+        self.metrics = Metrics()
+        """What `/metrics` shows."""
+        self.started = time.time()
+        """When the server began, in seconds since 1970."""
+        self.metrics.watch("mallku_requests_running", "Requests that are worked on.", lambda: self.admission.running)
+        self.metrics.watch("mallku_requests_waiting", "Requests that wait for room.", lambda: self.admission.waiting)
+        self.metrics.watch("mallku_models_loaded", "Models in memory.", lambda: sum(backend.is_loaded for backend in roster.backends))
+
+    def check(self, backend: Backend, generation: Generation) -> None:
+        """Refuse by name what the backend cannot do."""
+        if name := unsupported(generation, backend.abilities):
+            raise unsupported_option(name, backend.card.id)
+
+    async def answer(self, backend: Backend, generation: Generation) -> AsyncGenerator[Piece | Outcome, None]:
+        """Generate within the limits and count it; closing the iterator ends the work."""
+        model = backend.card.id
+        began = time.perf_counter()
+        deadline = asyncio.get_running_loop().time() + self.settings.request_timeout_s
+        has_begun = is_over = False
+        try:
+            async with self.admission.room(deadline), aclosing(_closable(backend.generate(generation))) as parts:
+                while not is_over:
+                    # The limit is set anew for each part: one that stayed in force between them would belong to the wrong task.
+                    async with asyncio.timeout_at(deadline):
+                        part = await anext(parts)
+                    if not has_begun:
+                        has_begun = True
+                        self.metrics.first_token(model, time.perf_counter() - began)
+                    if isinstance(part, Outcome):
+                        is_over = True
+                        self.metrics.used(model, part.usage)
+                    yield part
+        except TimeoutError as error:
+            is_over = True
+            limit = f"{self.settings.request_timeout_s:g} seconds"
+            raise DeadlineExceeded(f"The answer took more than {limit}.", hint="Ask for less, or raise request_timeout_s.") from error
+        finally:
+            if not is_over:
+                self.metrics.cancelled(model)
+
+    async def answers(self, backend: Backend, generation: Generation, count: int) -> AsyncGenerator[tuple[int, Piece | Outcome], None]:
+        """Generate `count` answers to one prompt at once, each part with the index of its answer."""
+        if count == 1:
+            async with aclosing(self.answer(backend, generation)) as parts:
+                async for part in parts:
+                    yield 0, part
+            return
+        queue: asyncio.Queue[tuple[int, Piece | Outcome] | BaseException] = asyncio.Queue(maxsize=64)
+
+        async def run(index: int) -> None:
+            seeded = generation if generation.seed is None else replace(generation, seed=generation.seed + index)
+            try:
+                async with aclosing(self.answer(backend, seeded)) as parts:
+                    async for part in parts:
+                        await queue.put((index, part))
+            except BaseException as error:
+                await queue.put(error)
+                raise
+
+        tasks = [asyncio.ensure_future(run(index)) for index in range(count)]
+        left = count
+        try:
+            while left:
+                got = await queue.get()
+                if isinstance(got, BaseException):
+                    raise got
+                left -= isinstance(got[1], Outcome)
+                yield got
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _closable(parts: AsyncIterator[Piece | Outcome]) -> AsyncGenerator[Piece | Outcome, None]:
+    """Make any iterator one that can be closed."""
+    try:
+        async for part in parts:
+            yield part
+    finally:
+        if isinstance(parts, AsyncGenerator):
+            await parts.aclose()
+
+
+def require_ability(backend: Backend, ability: str, path: str) -> None:
+    """Refuse a path that the backend does not serve."""
+    if ability not in backend.abilities:
+        message = f"The model {backend.card.id!r} does not serve {path}. `GET /v1/models` tells what each model can do."
+        raise Refusal(400, message, code="unsupported_endpoint", param="model")

@@ -1,0 +1,67 @@
+"""Running the server: one process, one event loop, a clean end."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from mallku.server.app import create_app
+from mallku.server.http_protocol import limited_protocol
+from mallku.server.settings import ServerSettings
+
+OnReady = Callable[[str], None]
+"""Called with the server's address once it listens."""
+
+
+class TellingServer(uvicorn.Server):
+    """A server of uvicorn's that says where it listens."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: OnReady | None = None) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self._on_ready is not None and self.started:
+            self._on_ready(self.address)
+
+    @property
+    def address(self) -> str:
+        """The address it listens on, once it does."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def uvicorn_server(app: FastAPI, settings: ServerSettings, on_ready: OnReady | None = None) -> TellingServer:
+    """Return a server with our limits."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level=settings.log_level.lower(),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        h11_max_incomplete_event_size=settings.max_header_bytes,
+        http=limited_protocol(settings.client_timeout_s),
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=max(1, round(settings.grace_s)),
+    )
+    return TellingServer(config, on_ready)
+
+
+def serve(settings: ServerSettings, *, on_ready: OnReady | None = None) -> None:
+    """Serve until the process is told to stop; then running requests get `grace_s` seconds to finish.
+
+    Args:
+        settings: The settings, as `load_settings` returns them.
+        on_ready: Called with the server's address once it listens.
+    """
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(uvicorn_server(create_app(settings), settings, on_ready).serve())
