@@ -78,15 +78,12 @@ class StandIn:
         self.listed = listed if listed is not None else models("m")
         self.routes: dict[str, Handler | Reply] = dict(routes)
         self.asked: list[Asked] = []
+        self.port = 0
         self.now = 0
         self.most_at_once = 0
         self.dropped_by_client = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def port(self) -> int:
-        return self._server.sockets[0].getsockname()[1]
 
     @property
     def root(self) -> str:
@@ -102,7 +99,8 @@ class StandIn:
         return [asked.json for asked in self.asked if asked.path.endswith("/chat/completions")]
 
     async def __aenter__(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -1,5 +1,6 @@
 """One turn taken through an endpoint: asked in the dialect known so far, read as it comes, asked again while refusals teach something."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, replace
@@ -21,7 +22,16 @@ from mallku.wire.repetition import loop_length
 
 _MOST_LESSONS: Final = 8
 _LOOP_CHECK_EVERY: Final = 64
+_LOADING_POLL_S: Final = 1.0
 _THINKING_CAP: Final = 4
+
+
+class _SilentStreamError(Exception):
+    """A stream that ended, or broke, before it said anything."""
+
+    def __init__(self, error: ParticipantError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 class Connection(Protocol):
@@ -52,12 +62,12 @@ class ChatTurn:
     async def answer(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
         """Answer the prompt; ask again as long as each failure teaches something and no public text was handed out."""
         structured = StructuredAnswer(prompt, settings) if settings.schema is not None else None
-        thought_only = False
-        for _ in range(_MOST_LESSONS):
-            spoke = False
+        lessons, thought_only, as_stream = 0, False, True
+        while lessons < _MOST_LESSONS:
+            lessons, spoke = lessons + 1, False
             seen = self._known.endpoint.admission.slots
             try:
-                async with aclosing(self._attempt(prompt, settings)) as parts:
+                async with aclosing(self._attempt(prompt, settings, as_stream=as_stream)) as parts:
                     async for part in parts:
                         if structured is None or (isinstance(part, Delta) and part.channel == "reasoning"):
                             spoke = spoke or (isinstance(part, Delta) and part.channel == "text")
@@ -71,8 +81,19 @@ class ChatTurn:
                 if structured.ignored_rung:
                     self._learn_ignored_rung()
             except RefusedError as refused:
-                if spoke or not self._learn(refused, seen=seen):
+                if refused.facts.kind == "loading" and not spoke:
+                    await self._wait_for_model(refused)
+                    lessons = 0
+                elif refused.facts.kind == "shared memory full":
+                    self._known.endpoint.admission.halve(seen=seen)
+                    raise
+                elif spoke or not self._learn(refused):
                     raise refused.error from None
+            except _SilentStreamError as silent:
+                # asked for a whole answer, most servers say what was wrong
+                if not as_stream:
+                    raise silent.error from None
+                as_stream = False
             except EmptyAnswer:
                 if thought_only or not self._known.profile.reasons:
                     raise
@@ -80,16 +101,23 @@ class ChatTurn:
                 settings = replace(settings, reasoning="none", max_tokens=_THINKING_CAP * (settings.max_tokens or 1))
         raise ProtocolViolation(f"{self._url} refused the same request in {_MOST_LESSONS} forms.", hint="Look into the server's log.")
 
+    async def _wait_for_model(self, refused: RefusedError) -> None:
+        """Wait a second for a model that is loading; raises the refusal when the first-token deadline is too near."""
+        wait = min(refused.error.retry_after or _LOADING_POLL_S, _LOADING_POLL_S)
+        if not self._clock.has_time_for(wait):
+            raise refused.error from None
+        await asyncio.sleep(wait)
+
     @property
     def _url(self) -> str:
         return self._known.profile.facts.base_url
 
-    async def _attempt(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
+    async def _attempt(self, prompt: Prompt, settings: GenerationSettings, *, as_stream: bool) -> AsyncGenerator[Delta | Response]:
         profile, clock = self._known.profile, self._clock
-        body = write_request(prompt, settings, profile.dialect, model=profile.model)
+        dialect = profile.dialect if as_stream else replace(profile.dialect, streams=False)
+        body = write_request(prompt, settings, dialect, model=profile.model)
         unsent_stops = settings.stop if "stop" in profile.dialect.refused else settings.stop[4:]
         answer = ChatAnswer(opened=profile.dialect.reasoning_opened, stop=unsent_stops)
-        clock.begin()
         try:
             async with self._connection.send(body, profile, clock) as pieces:
                 while (piece := await self._next(pieces)) is not None:
@@ -103,6 +131,11 @@ class ChatTurn:
                         break
             for delta in answer.end():
                 yield delta
+        except ProtocolViolation as error:
+            error.partial_text = answer.text
+            if as_stream and not answer.pieces:
+                raise _SilentStreamError(error) from None
+            raise
         except ParticipantError as error:
             error.partial_text = error.partial_text or answer.text
             raise
@@ -175,17 +208,20 @@ class ChatTurn:
                 hint="Look into the server's log.",
                 partial_text=answer.text,
             )
+        raise _SilentStreamError(self._nothing_came(prompt, settings))
+
+    def _nothing_came(self, prompt: Prompt, settings: GenerationSettings) -> ParticipantError:
+        profile = self._known.profile
         needed = estimated_tokens(prompt, profile) + (settings.max_tokens or 0)
         if profile.window is not None and needed > profile.window:
-            raise ContextOverflow(
+            return ContextOverflow(
                 f"{self._url} answered with nothing at all; the prompt probably does not fit into its {profile.window} tokens.",
                 hint="Start the server with a larger context window.",
                 needed=needed,
                 window=profile.window,
             )
-        raise EmptyAnswer(
-            f"{self._url} answered with an empty stream.",
-            hint="Some servers do that when a prompt is too long; look into the server's log.",
+        return EmptyAnswer(
+            f"{self._url} answered with nothing at all.", hint="Some servers do that when a prompt is too long; look into the server's log."
         )
 
     def _raise_empty(self, answer: ChatAnswer) -> None:
@@ -207,14 +243,11 @@ class ChatTurn:
         profile = self._known.profile
         self._known.profile = profile.knowing("it ignores `response_format`", dialect=replace(profile.dialect, rung="prompt"))
 
-    def _learn(self, refused: RefusedError, *, seen: int) -> bool:
+    def _learn(self, refused: RefusedError) -> bool:
         """Take a lesson from a refusal; False if there is none."""
         profile = self._known.profile
         if refused.facts.kind == "overflow" and refused.facts.window:
             self._known.profile = profile.knowing(f"its window is {refused.facts.window} tokens", window=refused.facts.window)
-            return False
-        if refused.facts.kind == "shared memory full":
-            self._known.endpoint.admission.halve(seen=seen)
             return False
         lesson = adapted(profile.dialect, refused.facts, sent=refused.sent)
         if lesson is None:

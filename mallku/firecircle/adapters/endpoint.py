@@ -1,7 +1,7 @@
 """One model endpoint as all its participants share it: what is known and learnt about it, and who may ask now."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, runtime_checkable
@@ -9,6 +9,7 @@ from typing import Final, Protocol, runtime_checkable
 from mallku.catalog.endpoint_facts import EndpointFacts
 from mallku.catalog.server_presets import preset
 from mallku.firecircle.adapters.admission import Admission
+from mallku.firecircle.adapters.circuit_breaker import CircuitBreaker
 from mallku.wire.dialect import Dialect, dialect_of
 
 BYTES_PER_TOKEN: Final = 3.0
@@ -71,6 +72,8 @@ class Endpoint:
         """Start with the places and the shared memory the endpoint reported."""
         self.admission = Admission(slots=slots, pool=pool, one_model=loads_on_demand)
         """Who may ask now."""
+        self.breaker = CircuitBreaker(clock=lambda: asyncio.get_running_loop().time())
+        """Whether it is worth asking now."""
         self._loads_on_demand = loads_on_demand
         self._opening: dict[str, asyncio.Lock] = {}
         self._warm_since: dict[str, float] = {}
@@ -90,35 +93,30 @@ class Endpoint:
     @asynccontextmanager
     async def opened(self, model: str) -> AsyncIterator[None]:
         """Let the first request for a cold model go alone: some servers load one copy for each of several simultaneous ones."""
-        if not self.is_cold(model):
-            yield
-            return
-        async with self._opening.setdefault(model, asyncio.Lock()):
-            yield
+        if self.is_cold(model):
+            async with self._opening.setdefault(model, asyncio.Lock()):
+                if self.is_cold(model):
+                    yield
+                    return
+        yield
+
+
+class Endpoints:
+    """The endpoints of one circle by address, so that seats which ask the same server wait for each other as that server needs it."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._known: dict[str, Endpoint] = {}
+
+    def at(self, address: str, endpoint: Endpoint) -> Endpoint:
+        """Return what is shared at `address`: `endpoint`, unless somebody was there before."""
+        return self._known.setdefault(address, endpoint)
 
 
 @runtime_checkable
 class SharesEndpoint(Protocol):
-    """A participant that speaks through an endpoint which others may use too."""
+    """A participant that may speak through the same server as others."""
 
-    @property
-    def endpoint_url(self) -> str:
-        """What is equal for two participants exactly when they ask the same server; empty before it is connected."""
+    def share(self, endpoints: Endpoints) -> None:
+        """Use the endpoints of `endpoints` from now on, before or after connecting."""
         ...
-
-    @property
-    def endpoint(self) -> Endpoint | None:
-        """The endpoint it uses, or None before it is connected."""
-        ...
-
-    def share(self, endpoint: Endpoint) -> None:
-        """Use `endpoint` from now on."""
-        ...
-
-
-def share_endpoints(participants: Iterable[object]) -> None:
-    """Let connected participants that ask the same server wait for each other as that server needs it."""
-    known: dict[str, Endpoint] = {}
-    for participant in participants:
-        if isinstance(participant, SharesEndpoint) and participant.endpoint is not None:
-            participant.share(known.setdefault(participant.endpoint_url, participant.endpoint))

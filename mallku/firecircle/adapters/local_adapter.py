@@ -1,21 +1,26 @@
 """One participant for every way to run a model locally: a server with OpenAI's protocol, Ollama, or a GGUF file in this process."""
 
-import importlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mallku.catalog.server_presets import preset_or_error
 from mallku.dialogue.participant import Connectable, Participant, ParticipantFacts
 from mallku.dialogue.prompt import GenerationSettings, Prompt
 from mallku.dialogue.response import Delta, Response
 from mallku.errors import ConfigurationError
-from mallku.firecircle.adapters.endpoint import Endpoint, EndpointProfile, SharesEndpoint
+from mallku.firecircle.adapters.endpoint import EndpointProfile, Endpoints, SharesEndpoint
 from mallku.firecircle.adapters.local_config import LocalAdapterConfig, LocalBackend
 from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
 
+if TYPE_CHECKING:
+    from mallku.engine import EnginePool
+
 __all__ = ["LocalAIAdapter", "LocalAdapterConfig", "LocalBackend"]
+
+TINY: Final = "tiny"
+"""The specification of the bundled rehearsal model."""
 
 _DEFAULT_URL: Final = "http://127.0.0.1:8080"
 
@@ -23,11 +28,16 @@ _DEFAULT_URL: Final = "http://127.0.0.1:8080"
 class LocalAIAdapter:
     """A participant as its configuration describes it. `connect` is called on first use if it was not called before."""
 
-    def __init__(self, config: LocalAdapterConfig) -> None:
-        """Prepare the participant; nothing is dialled or loaded yet."""
+    def __init__(self, config: LocalAdapterConfig, *, engines: "EnginePool | None" = None) -> None:
+        """Prepare the participant; nothing is dialled or loaded yet.
+
+        Args:
+            config: How it is reached or loaded, and how it generates.
+            engines: Where engines are shared, so that several participants load the weights of one file once.
+        """
         self.config: Final = config
         """What it was made from."""
-        self._participant = _participant(config)
+        self._participant = _participant(config, engines)
 
     def __repr__(self) -> str:
         """Name the backend and what it speaks through; never the key."""
@@ -53,20 +63,10 @@ class LocalAIAdapter:
         """Whether this seat's statements are scored for reciprocity."""
         return self.config.track_reciprocity
 
-    @property
-    def endpoint_url(self) -> str:
-        """The address dialled, or empty in process."""
-        return self._participant.endpoint_url if isinstance(self._participant, SharesEndpoint) else ""
-
-    @property
-    def endpoint(self) -> Endpoint | None:
-        """What is shared with others that ask the same server, or None in process."""
-        return self._participant.endpoint if isinstance(self._participant, SharesEndpoint) else None
-
-    def share(self, endpoint: Endpoint) -> None:
-        """Wait for other participants of the same server as `endpoint` says."""
+    def share(self, endpoints: Endpoints) -> None:
+        """Wait for others that ask the same server, as that server needs it; no effect in process."""
         if isinstance(self._participant, SharesEndpoint):
-            self._participant.share(endpoint)
+            self._participant.share(endpoints)
 
     async def connect(self) -> None:
         """Dial the server or load the weights.
@@ -102,9 +102,9 @@ def settled(settings: GenerationSettings, defaults: GenerationSettings) -> Gener
     return replace(settings, **filled, stop=tuple(dict.fromkeys((*settings.stop, *defaults.stop))))
 
 
-def _participant(config: LocalAdapterConfig) -> Participant:
+def _participant(config: LocalAdapterConfig, engines: "EnginePool | None") -> Participant:
     if config.backend is LocalBackend.LLAMACPP:
-        return _in_process(config)
+        return _in_process(config, engines)
     server = "ollama" if config.backend is LocalBackend.OLLAMA else ""
     url = config.base_url or (preset_or_error(server).base_url if server else _DEFAULT_URL)
     return OpenAICompatible(
@@ -117,15 +117,18 @@ def _participant(config: LocalAdapterConfig) -> Participant:
     )
 
 
-def _in_process(config: LocalAdapterConfig) -> Participant:
+def _in_process(config: LocalAdapterConfig, engines: "EnginePool | None") -> Participant:
     if config.model_path is None:
         raise ConfigurationError("The in-process backend needs a GGUF file.", hint="Give its path as `model_path`.")
-    in_process: Any = importlib.import_module("mallku.firecircle.adapters.in_process")
-    made: Participant = in_process.InProcess(
-        config.model_path,
+    from mallku.engine import EnginePool, EngineSettings
+    from mallku.firecircle.adapters.in_process import InProcessParticipant
+
+    settings = EngineSettings(
+        model_path=config.model_path,
         context_length=config.context_length,
         gpu_layers=config.gpu_layers if config.use_gpu else 0,
         threads=config.threads,
         max_memory_gb=config.max_memory_gb,
     )
-    return made
+    spec = TINY if config.model_name == TINY else ""
+    return InProcessParticipant(settings, engines or EnginePool(), spec=spec)

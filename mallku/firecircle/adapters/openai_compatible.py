@@ -19,9 +19,17 @@ from mallku.catalog.server_presets import preset
 from mallku.dialogue.participant import ParticipantFacts
 from mallku.dialogue.prompt import GenerationSettings, Prompt
 from mallku.dialogue.response import Delta, Response
-from mallku.errors import ContextOverflow, ParticipantError, ProtocolViolation, RemoteAddressRefused, UsageError
+from mallku.errors import (
+    ContextOverflow,
+    DeadlineExceeded,
+    EndpointUnreachable,
+    ParticipantError,
+    ProtocolViolation,
+    RemoteAddressRefused,
+    UsageError,
+)
 from mallku.firecircle.adapters.chat_turn import ChatTurn, Knowledge
-from mallku.firecircle.adapters.endpoint import Endpoint, EndpointProfile, first_profile
+from mallku.firecircle.adapters.endpoint import Endpoint, EndpointProfile, Endpoints, first_profile
 from mallku.firecircle.adapters.failures import RefusedError, participant_error, retry_after_of
 from mallku.firecircle.adapters.model_choice import chosen_model
 from mallku.firecircle.adapters.token_estimate import counted_by_server, estimated_tokens
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
 DEFAULT_MAX_TOKENS: Final = 512
 """Token cap where neither the circle nor the seat names one; without a cap some servers stop at 16 tokens and others never."""
 
+_MOST_REPLAYS: Final = 4
 _DUMMY_KEY: Final = "local"
 
 
@@ -75,6 +84,7 @@ class OpenAICompatible:
         self._client: GuardedClient | None = None
         self._connection: _SdkConnection | None = None
         self._known: Knowledge | None = None
+        self._endpoints = Endpoints()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -104,21 +114,11 @@ class OpenAICompatible:
             weights=f"{found.address or found.base_url}#{profile.model}",
         )
 
-    @property
-    def endpoint_url(self) -> str:
-        """The address dialled; equal for all participants that ask the same server."""
-        profile = self.profile
-        return profile.facts.address or root_of(profile.facts.base_url) if profile else ""
-
-    @property
-    def endpoint(self) -> Endpoint | None:
-        """What is shared with others that ask the same server."""
-        return self._known.endpoint if self._known else None
-
-    def share(self, endpoint: Endpoint) -> None:
-        """Wait for other participants of the same server as `endpoint` says."""
+    def share(self, endpoints: Endpoints) -> None:
+        """Wait for others that ask the same server, as that server needs it."""
+        self._endpoints = endpoints
         if self._known is not None:
-            self._known.endpoint = endpoint
+            self._known.endpoint = endpoints.at(_address(self._known.profile.facts), self._known.endpoint)
 
     async def connect(self) -> None:
         """Dial, find out what serves there, and settle on a model.
@@ -131,19 +131,27 @@ class OpenAICompatible:
     async def respond(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
         """Answer the prompt as a stream of deltas that ends in a `Response`."""
         known, connection = await self._connected(settings.deadlines.connect)
-        profile, endpoint = known.profile, known.endpoint
-        needed = estimated_tokens(prompt, profile)
-        _refuse_silent_truncation(needed, profile)
+        needed = estimated_tokens(prompt, known.profile)
+        _refuse_silent_truncation(needed, known.profile)
         settings = replace(settings, max_tokens=settings.max_tokens or DEFAULT_MAX_TOKENS)
-        tokens = needed + (settings.max_tokens or 0)
-        async with endpoint.admission.admitted(tokens=tokens, model=profile.model), AsyncExitStack() as opening:
-            await opening.enter_async_context(endpoint.opened(profile.model))
-            turn = ChatTurn(connection, known, TurnClock(settings.deadlines))
-            async with aclosing(turn.answer(prompt, settings)) as parts:
-                async for part in parts:
-                    endpoint.keep_warm(profile.model)
-                    await opening.aclose()
-                    yield part
+        for replay in range(_MOST_REPLAYS):
+            spoke = False
+            known.endpoint.breaker.check(known.profile.facts.base_url)
+            try:
+                async with aclosing(self._turn(known, connection, prompt, settings, needed)) as parts:
+                    async for part in parts:
+                        spoke = spoke or (isinstance(part, Delta) and part.channel == "text")
+                        yield part
+            except (EndpointUnreachable, DeadlineExceeded):
+                known.endpoint.breaker.failed()
+                raise
+            except RefusedError as full:
+                # requests that ran together filled the memory they share: once more, with fewer at once
+                if spoke or replay == _MOST_REPLAYS - 1:
+                    raise full.error from None
+            else:
+                known.endpoint.breaker.succeeded()
+                return
 
     async def count_tokens(self, prompt: Prompt) -> int:
         """Count the tokens of `prompt`: exactly where the server can and it matters, else an upper estimate."""
@@ -160,6 +168,20 @@ class OpenAICompatible:
         if self._client is not None:
             await self._client.close()
 
+    async def _turn(
+        self, known: Knowledge, connection: "_SdkConnection", prompt: Prompt, settings: GenerationSettings, needed: int
+    ) -> AsyncGenerator[Delta | Response]:
+        endpoint, model = known.endpoint, known.profile.model
+        tokens = needed + (settings.max_tokens or 0)
+        async with endpoint.admission.admitted(tokens=tokens, model=model), AsyncExitStack() as opening:
+            await opening.enter_async_context(endpoint.opened(model))
+            turn = ChatTurn(connection, known, TurnClock(settings.deadlines))
+            async with aclosing(turn.answer(prompt, settings)) as parts:
+                async for part in parts:
+                    endpoint.keep_warm(model)
+                    await opening.aclose()
+                    yield part
+
     async def _connected(self, limit_s: float | None = 10.0) -> tuple[Knowledge, "_SdkConnection"]:
         if self._closed:
             raise UsageError("The participant is closed.", hint="Make a new one.")
@@ -175,8 +197,8 @@ class OpenAICompatible:
             _refuse_remote_model(found, model)
         profile = first_profile(found, model=model, window=self._window, parallel=self._parallel)
         if self._known is None:
-            slots = Endpoint(slots=profile.parallel, pool=found.shared_pool, loads_on_demand=found.loads_on_demand)
-            self._known = Knowledge(profile, slots)
+            own = Endpoint(slots=profile.parallel, pool=found.shared_pool, loads_on_demand=found.loads_on_demand)
+            self._known = Knowledge(profile, self._endpoints.at(_address(found), own))
             self._connection = _SdkConnection(found.base_url, key=self._key, client=self._client)
         assert self._connection is not None
         return self._known, self._connection
@@ -217,12 +239,17 @@ class _SdkConnection:
             await response.aclose()
 
 
+def _address(facts: EndpointFacts) -> str:
+    """Return what is equal for all participants that ask the same server."""
+    return facts.address or root_of(facts.base_url)
+
+
 def _refusal(error: "openai.APIStatusError", body: dict[str, Any], profile: EndpointProfile, url: str) -> RefusedError:
     response, sent = error.response, optional_fields(body)
-    text = response.text
+    facts = read_error(response.status_code, response.text, sent=sent)
     if response.is_redirect:
-        text = f"redirects to {response.headers.get('location', 'elsewhere')}; redirects are not followed, 404 not found"
-    facts = read_error(response.status_code, text, sent=sent)
+        elsewhere = response.headers.get("location", "elsewhere")
+        facts = replace(facts, kind="wrong path", text=f"it redirects to {elsewhere!r}, and redirects are not followed")
     failure: ParticipantError = participant_error(
         facts, url=f"POST {url}", server=profile.facts.server, model=profile.model, retry_after=retry_after_of(response.headers)
     )

@@ -25,21 +25,16 @@ class TurnClock:
         """Seconds since the start."""
         return self._time() - self.started
 
-    def begin(self) -> None:
-        """Count the first-token deadline from now: the request is sent."""
-        self._last = self._time()
-        self.first_token_s = None
-
     def spoke(self) -> None:
         """Note that a token came."""
         self._last = self._time()
         if self.first_token_s is None:
             self.first_token_s = self._last - self.started
 
-    def remaining_s(self) -> float | None:
-        """Return the seconds left of the whole turn, or None if it has no limit."""
-        total = self._deadlines.total
-        return None if total is None else total - self.elapsed_s
+    def has_time_for(self, seconds: float) -> bool:
+        """Say whether `seconds` can still be waited before the next deadline."""
+        when, _, _ = self._next_deadline()
+        return when is None or self._time() + seconds < when
 
     @asynccontextmanager
     async def limit(self, url: str) -> AsyncIterator[None]:
