@@ -12,6 +12,7 @@ from mallku.dialogue.prompt import Deadlines, GenerationSettings, Prompt
 from mallku.dialogue.response import Delta, Response, Timings, Usage
 from mallku.engine import Engine, EnginePool, EngineRequest, EngineResult, EngineSettings, OnProgress, Sampling, TextPiece
 from mallku.errors import ConfigurationError, DeadlineExceeded, EmptyAnswer, ParticipantError
+from mallku.wire.answer_channels import AnswerChannels
 
 Found = TypeVar("Found")
 
@@ -52,7 +53,7 @@ class InProcessParticipant:
 
     async def respond(self, prompt: Prompt, settings: GenerationSettings) -> AsyncIterator[Delta | Response]:
         """Answer the prompt as a stream of deltas that ends in a `Response`."""
-        said: list[str] = []
+        said = AnswerChannels()
         clock = _Clock(settings.deadlines)
         try:
             engine = await clock.within(self._ready())
@@ -60,11 +61,13 @@ class InProcessParticipant:
             async with aclosing(stream):
                 while not isinstance(part := await clock.within(anext(stream)), EngineResult):
                     clock.has_begun = True
-                    said.append(part.text)
-                    yield Delta(text=part.text)
-            yield self._response(part)
+                    for delta in said.add_text(part.text):
+                        yield delta
+            for delta in said.finish():
+                yield delta
+            yield self._response(part, said)
         except ParticipantError as error:
-            error.partial_text = error.partial_text or "".join(said)
+            error.partial_text = error.partial_text or said.text
             raise
 
     async def count_tokens(self, prompt: Prompt) -> int:
@@ -87,12 +90,14 @@ class InProcessParticipant:
                 self._engine = await self._pool.acquire(self._settings, self._on_progress)
             return self._engine
 
-    def _response(self, result: EngineResult) -> Response:
-        text = result.text.strip()
+    def _response(self, result: EngineResult, said: AnswerChannels) -> Response:
+        text = said.text
         if not text:
-            raise EmptyAnswer(f"{self.facts.model!r} ended its turn without a word.", hint="Ask again, or try another model.")
+            thought = "thought, but said nothing before its answer ended" if said.reasoning else "ended its turn without a word"
+            raise EmptyAnswer(f"{self.facts.model!r} {thought}.", hint="Ask again, raise `max_tokens`, or try another model.")
         return Response(
             text=text,
+            reasoning=said.reasoning,
             finish_reason=result.end_reason,
             model=self.facts.model,
             usage=Usage(prompt_tokens=result.prompt_tokens, cached_tokens=result.shared_tokens, completion_tokens=result.completion_tokens),
