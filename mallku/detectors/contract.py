@@ -29,7 +29,11 @@ class DetectorContract:
 
     def turns(self) -> list[JudgedTurn]:
         """Return the turns that the suite judges; add your own."""
-        return [judged_turn(text, previous=previous, question="Who should keep the records?", speaker="Cy") for text in _TEXTS for previous in ((), _PREVIOUS)]
+        return [
+            judged_turn(text, previous=previous, question="Who should keep the records?", speaker="Cy")
+            for text in _TEXTS
+            for previous in ((), _PREVIOUS)
+        ]
 
     def scores(self) -> list[tuple[JudgedTurn, Score]]:
         """Judge all turns."""

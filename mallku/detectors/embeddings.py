@@ -49,7 +49,10 @@ class EmbeddedReciprocityDetector:
         for statement, contrast in zip(earlier, contrasts, strict=True):
             if contrast > ENGAGED / 2:
                 engages.setdefault(statement.seat, ENGAGED)
-        evidence = (*score.evidence, Evidence(label="embedding-contrast", contribution=value - score.value, measured=max(contrasts), unit="cosine"))
+        evidence = (
+            *score.evidence,
+            Evidence(label="embedding-contrast", contribution=value - score.value, measured=max(contrasts), unit="cosine"),
+        )
         return replace(score, value=value, raw=value, evidence=evidence, engages=tuple(engages.items()), tiers=(*score.tiers, TIER))
 
 

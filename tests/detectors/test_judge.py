@@ -30,7 +30,14 @@ async def test_a_judge_moves_scores_within_its_bound_and_shows_its_quotes():
 
 @pytest.mark.parametrize(
     "answer",
-    ["no JSON", verdict(quotes=["words that nobody said"]), verdict(stance=7), verdict(quotes=[]), '{"stance": 1}', verdict(reciprocity=True)],
+    [
+        "no JSON",
+        verdict(quotes=["words that nobody said"]),
+        verdict(stance=7),
+        verdict(quotes=[]),
+        '{"stance": 1}',
+        verdict(reciprocity=True),
+    ],
 )
 async def test_a_verdict_that_cannot_be_trusted_changes_nothing(answer):
     assert await second_opinion(TURN, SCORES, ScriptedParticipant([answer])) == SCORES
