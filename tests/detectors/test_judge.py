@@ -40,7 +40,7 @@ async def test_a_judge_moves_scores_within_its_bound_and_shows_its_quotes():
     ],
 )
 async def test_a_verdict_that_cannot_be_trusted_changes_nothing(answer):
-    assert await second_opinion(TURN, SCORES, ScriptedParticipant([answer])) == SCORES
+    assert await second_opinion(TURN, SCORES, ScriptedParticipant(lambda _prompt, _settings: answer)) == SCORES
 
 
 async def test_the_rubric_is_read_in_both_orders():
