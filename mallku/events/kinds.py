@@ -17,8 +17,9 @@ from mallku.dialogue.score import Score
 from mallku.dialogue.transcript import Option
 from mallku.dialogue.verdict import Ballot, SpoiledBallot, Tally, Verdict
 
-BallotStage = Literal["before", "control", "final", "fallback"]
-"""Which ballot: the private one before any exchange, the isolated re-ask, the deciding one, or that of a declared fallback rule."""
+BallotStage = str
+"""Which ballot: `before` (private, before any exchange), `poll-N` (private, after round N), `control` (the isolated re-ask), `selection`
+(which proposal is put to a consensus) or `final` (the deciding one)."""
 
 EndStatus = Literal["complete", "degraded", "failed", "stopped"]
 """Whether a deliberation ran as planned, lost seats or turns on the way, could not finish, or was stopped by a person."""
@@ -361,8 +362,8 @@ class BallotOpened(Event):
     """Rule under which it will be counted."""
     readings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """For each seat the order of labels in which it reads the options."""
-    masked: bool = True
-    """Whether authors are hidden from voters."""
+    relabelled: bool = False
+    """Whether each reader sees its options labelled A, B, C in its own order; recorded ballots always carry the real labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,6 +428,8 @@ class PositionChanged(Event):
     """Kind of the change, such as `after a reasoned argument`."""
     turns: tuple[str, ...] = ()
     """Turns that bear on it."""
+    explanation: str = ""
+    """The finding in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -469,7 +472,7 @@ class DriftNoticed(Event):
     round_index: int
     """The round."""
     figure: float
-    """How much of the question the round still takes up, 0..1."""
+    """Share of the round's statements that take up none of the question's content words, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

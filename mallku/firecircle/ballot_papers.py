@@ -61,3 +61,15 @@ def _paper(base: Sequence[Option], labels: Sequence[str], reader: str, index: in
         options=tuple(replace(option, label=label, author="") for label, option in zip(shown, order, strict=True)),
         original={label: option.label for label, option in zip(shown, order, strict=True)},
     )
+
+
+def paper_as_read(options: Sequence[Option], reading: Sequence[str], reader: str, *, relabel: bool) -> BallotPaper:
+    """Return the paper that a reader had, from the record of the order in which it read the real labels."""
+    by_label = {option.label: option for option in options}
+    shown = [option.label for option in options][: len(reading)] if relabel else list(reading)
+    pairs = [(label, by_label[real]) for label, real in zip(shown, reading, strict=True)]
+    return BallotPaper(
+        reader=reader,
+        options=tuple(replace(option, label=label, author="") for label, option in pairs),
+        original={label: option.label for label, option in pairs},
+    )

@@ -12,9 +12,11 @@ from mallku.dialogue.verdict import Ballot, BallotKind, SpoiledBallot, Verdict
 from mallku.events import kinds
 from mallku.events.kinds import BallotStage
 from mallku.firecircle.asking import GaveUp, Turn
-from mallku.firecircle.decisions import decide, decision_rule
+from mallku.firecircle.ballot_papers import BallotPaper, ballot_papers, paper_as_read
+from mallku.firecircle.decisions import DecisionRule, count_under_all, decide, decision_rule
+from mallku.firecircle.independence import keep_ledger
 from mallku.firecircle.proceedings import Proceedings
-from mallku.firecircle.seat import Seat
+from mallku.firecircle.seat import Seat, derived_seed
 from mallku.firecircle.speaking import all_of
 
 ENOUGH_STATEMENTS = 3
@@ -34,32 +36,36 @@ class Balloting:
     def __init__(self, proceedings: Proceedings) -> None:
         self._here = proceedings
         self._rule = decision_rule(proceedings.plan.decision.rule)
+        self._selection = decision_rule(proceedings.plan.decision.selection_rule)
+
+    async def decide(self) -> None:
+        """Hold the final ballot, and before it what the plan asks for: the isolated re-ask, the choice of one proposal."""
+        here = self._here
+        if here.plan.decision.control_ballot and here.state.transcript.options:
+            await self.hold("control")
+        if self._rule.ballot_kind == "position" and len(self._options("selection")) > 1:
+            await self.hold("selection")
+        await self.hold("final")
+        await self._keep_ledger()
 
     async def hold(self, stage: BallotStage) -> None:
         """Open the ballot, let every present seat vote at the same time, count."""
         here, decision = self._here, self._here.plan.decision
+        rule = self._rule_for(stage)
         if stage not in here.state.ballots:
-            options = self._options(stage)
-            readings = {seat.name: self._reading(stage, seat, options) for seat in here.present}
-            await here.recorder.record(
-                kinds.BallotOpened,
-                stage=stage,
-                ballot_kind=self._rule.ballot_kind,
-                options=options,
-                rule=self._rule.name,
-                readings=readings,
-            )
+            await here.recorder.record(kinds.BallotOpened, **self._opening(stage, rule))
         record = here.state.ballots[stage]
         if record.counted is not None:
             return
         options = record.opened.options
-        if len(options) > 1:
+        if len(options) > 1 or (options and rule.ballot_kind == "position"):
             voters = [seat for seat in here.present if seat.name not in record.cast and seat.name not in record.spoiled]
             await here.make_room(voters, lambda seat: self._prompt(stage, seat, ""), None)
-            await all_of(self._vote(stage, seat) for seat in voters)
+            await all_of(self._vote(stage, rule.ballot_kind, seat) for seat in voters)
+        ballots = [record.cast[name] for name in here.state.seats if name in record.cast]
         verdict = decide(
-            self._rule,
-            [record.cast[name] for name in here.state.seats if name in record.cast],
+            rule,
+            ballots,
             [record.spoiled[name] for name in here.state.seats if name in record.spoiled],
             options,
             here.state.seats,
@@ -68,13 +74,43 @@ class Balloting:
             quorum=decision.quorum,
             exclude_self_votes=self._bars_own(options),
         )
-        await here.recorder.record(kinds.BallotCounted, stage=stage, verdict=_alone(verdict, options))
+        recounts = count_under_all(ballots, options) if len(options) > 1 and ballots else ()
+        counted = _alone(verdict, options) if rule.ballot_kind != "position" else verdict
+        await here.recorder.record(kinds.BallotCounted, stage=stage, verdict=counted, recounts=recounts)
+
+    def _rule_for(self, stage: BallotStage) -> DecisionRule:
+        return self._selection if self._rule.ballot_kind == "position" and stage != "final" else self._rule
+
+    def _opening(self, stage: BallotStage, rule: DecisionRule) -> dict[str, Any]:
+        here = self._here
+        options = self._options(stage)
+        relabelled = any(option.author for option in options)
+        voters = [seat.name for seat in here.present]
+        seed = derived_seed(here.seed, "papers", stage)
+        if self._bars_own(options):
+            papers = [self._paper_without_own(name, options, derived_seed(seed, name)) for name in voters]
+        else:
+            papers = list(ballot_papers(options, voters, seed=seed))
+        return {
+            "stage": stage,
+            "ballot_kind": rule.ballot_kind,
+            "options": options,
+            "rule": rule.name,
+            "readings": {paper.reader: paper.positions for paper in papers},
+            "relabelled": relabelled,
+        }
+
+    @staticmethod
+    def _paper_without_own(name: str, options: Sequence[Option], seed: int) -> BallotPaper:
+        return ballot_papers([option for option in options if option.author != name], [name], seed=seed)[0]
 
     def _options(self, stage: BallotStage) -> tuple[Option, ...]:
-        given = self._here.state.transcript.options
-        if given:
-            return given
-        return self._here.state.candidates(self._candidate_round(stage))
+        state = self._here.state
+        chosen = state.ballots["selection"].counted if stage == "final" and "selection" in state.ballots else None
+        if chosen is not None:
+            options = state.ballots["selection"].opened.options
+            return tuple(option for option in options if option.label == chosen.verdict.option) or options[:1]
+        return state.transcript.options or state.candidates(self._candidate_round(stage))
 
     def _candidate_round(self, stage: BallotStage) -> int:
         if stage == "before":
@@ -87,41 +123,35 @@ class Balloting:
         with_author = [option for option in options if option.author]
         return self._here.plan.decision.exclude_self_votes and len(with_author) >= ENOUGH_STATEMENTS
 
-    def _reading(self, stage: BallotStage, seat: Seat, options: Sequence[Option]) -> tuple[str, ...]:
-        own = seat.name if self._bars_own(options) else None
-        labels = [option.label for option in options if not (own and option.author == own)]
-        return tuple(self._here.shuffled(labels, "reading", stage, seat.name))
-
     def _seen(self, stage: BallotStage, seat: Seat) -> tuple[Statement, ...]:
         """Return what a voter sees besides the options.
 
-        Statements that are voted on are read as options, without their authors; before the exchange a voter sees its own opening at most.
+        Statements that are voted on are read as options, without their authors. Before the exchange, and in the isolated re-ask, a voter
+        sees its own opening at most.
         """
         said, given = self._here.state.transcript.statements, bool(self._here.state.transcript.options)
-        if stage == "before":
+        if stage in {"before", "control"}:
             return tuple(one for one in said if given and one.seat == seat.name and one.round_index == 0)
         if given:
             return said
         candidates = self._candidate_round(stage)
         return tuple(one for one in said if one.round_index < candidates or one.round_kind == "remark")
 
-    def _prompt(self, stage: BallotStage, seat: Seat, complaint: str) -> Prompt:
+    def _paper(self, stage: BallotStage, seat: Seat) -> BallotPaper:
         opened = self._here.state.ballots[stage].opened
-        by_label = {option.label: option for option in opened.options}
-        instruction = ballot_instruction(self._rule.ballot_kind)
-        request = self._here.request(
-            seat,
-            round_title="ballot",
-            instruction=f"{instruction}\n{complaint}".strip(),
-            options=tuple(by_label[label] for label in opened.readings[seat.name]),
-        )
+        return paper_as_read(opened.options, opened.readings[seat.name], seat.name, relabel=opened.relabelled)
+
+    def _prompt(self, stage: BallotStage, seat: Seat, complaint: str) -> Prompt:
+        instruction = ballot_instruction(self._rule_for(stage).ballot_kind)
+        options = self._paper(stage, seat).options
+        request = self._here.request(seat, round_title="ballot", instruction=f"{instruction}\n{complaint}".strip(), options=options)
         return self._here.prompt(request, self._seen(stage, seat))
 
-    async def _vote(self, stage: BallotStage, seat: Seat) -> None:
+    async def _vote(self, stage: BallotStage, kind: BallotKind, seat: Seat) -> None:
         """Ask for a ballot; an unreadable one is asked for once more with the reason."""
         here, turn_id = self._here, f"{stage}.{seat.name}"
-        kind: BallotKind = self._rule.ballot_kind
-        labels = here.state.ballots[stage].opened.readings[seat.name]
+        paper = self._paper(stage, seat)
+        labels = [option.label for option in paper.options]
         settings = seat.asked(schema=ballot_schema(kind, labels))
         complaint, cast = "", SpoiledBallot(seat=seat.name, reason="no answer was given")
         for attempt in range(1, _ATTEMPTS + 1):
@@ -138,10 +168,30 @@ class Balloting:
                 return
             read = read_ballot(kind, labels, seat.name, answer.text, weight=seat.weight)
             if isinstance(read, Ballot):
-                await here.recorder.record(kinds.BallotCast, **_cast(turn_id, stage, read, answer, repaired=attempt > 1))
+                ballot = paper.read_back(read)
+                await here.recorder.record(kinds.BallotCast, **_cast(turn_id, stage, ballot, answer, repaired=attempt > 1))
                 return
             complaint, cast = f"Your last answer could not be counted: {read.reason}. Answer only with the JSON object.", read
         await here.recorder.record(kinds.BallotSpoiled, turn=turn_id, stage=stage, spoiled=cast)
+
+    async def _keep_ledger(self) -> None:
+        """Record every change of position between the ballot before and the final one, where both are about the same options."""
+        here, ballots = self._here, self._here.state.ballots
+        before, final = ballots.get("before"), ballots.get("selection", ballots["final"])
+        if before is None or here.state.changes or before.opened.options != final.opened.options:
+            return
+        control = ballots.get("control")
+        ledger = keep_ledger(
+            before.cast,
+            final.cast,
+            here.state.transcript,
+            final.opened.options,
+            alone=control.cast if control else None,
+            names=here.state.seats,
+        )
+        for change in ledger.moved:
+            fields = {"seat": change.seat, "before": _stand(change.before), "after": _stand(change.after), "cause": change.kind}
+            await here.recorder.record(kinds.PositionChanged, **fields, turns=change.turns, explanation=" ".join(change.lines))
 
     async def hear_dissent(self) -> None:
         """Ask every seat that does not support the outcome for its reasons; they stand in the record in its own words."""
@@ -181,6 +231,10 @@ class Balloting:
                 usage=answer.usage,
                 timings=answer.timings,
             )
+
+
+def _stand(position: Sequence[str]) -> str:
+    return " = ".join(position) or "abstention"
 
 
 def _cast(turn: str, stage: BallotStage, ballot: Ballot, answer: Response, *, repaired: bool) -> dict[str, Any]:

@@ -31,8 +31,10 @@ from mallku.events.kinds import AnyEvent
 from mallku.firecircle.context_budget import shortage
 from mallku.firecircle.control import Control
 from mallku.firecircle.deliberation import Deliberation
+from mallku.firecircle.independence import shared_weights
 from mallku.firecircle.persona import Persona, persona_for
 from mallku.firecircle.plan import Plan, default_plan
+from mallku.firecircle.plan_check import check_plan
 from mallku.firecircle.plan_data import plan_from_data, plan_to_data
 from mallku.firecircle.proceedings import Proceedings
 from mallku.firecircle.recorder import Recorder
@@ -136,9 +138,10 @@ class FireCircle:
             NoParticipants: nobody sits in the circle.
             DeliberationError: the deliberation could not go on; what was said is in the journal.
         """
-        _check_question(question, options)
+        _check_question(question, options, one_is_enough=self.plan.decision.rule.startswith("consensus"))
         if not self.seats:
             raise NoParticipants("Nobody sits in the circle.", hint="Seat somebody with `add_participant(…)` first.")
+        check_plan(self.plan, [seat.name for seat in self.seats])
         return await self._with_journal(lambda journal: self._convene(journal, question, context, options))
 
     async def resume(self, deliberation: str) -> Deliberation:
@@ -214,7 +217,9 @@ class FireCircle:
             }
             lost = [(kinds.SeatLost, {"seat": name, "reason": str(error)}) for name, error in absent.items()]
             await _check_length(self.seats, proceedings, convened)
-            await recorder.record_all([(kinds.DeliberationConvened, convened), *lost])
+            shared = shared_weights({seat.name: seat.participant.facts.weights for seat in self.seats if seat.name not in absent})
+            warned = [(kinds.SeatWarned, {"warning": shared})] if shared else []
+            await recorder.record_all([(kinds.DeliberationConvened, convened), *lost, *warned])
             return await self._finish(journal, proceedings)
 
     async def _take_up(self, journal: Journal, deliberation: str) -> Deliberation:
@@ -287,10 +292,10 @@ def _check_name(name: str, taken: frozenset[str]) -> None:
         raise ConfigurationError(f"There is already a {name!r}.", hint="Give every seat a name of its own.")
 
 
-def _check_question(question: str, options: Sequence[str]) -> None:
+def _check_question(question: str, options: Sequence[str], *, one_is_enough: bool) -> None:
     if not question.strip():
         raise QuestionError(f"The question is empty: {question!r}.", hint="Ask something, such as 'Should we open our data?'.")
-    if len(options) == 1 or len(options) > len(OPTION_LABELS):
+    if (len(options) == 1 and not one_is_enough) or len(options) > len(OPTION_LABELS):
         raise QuestionError(f"There are {len(options)} options.", hint=f"Give none, or 2 to {len(OPTION_LABELS)}.")
     if any(not option.strip() for option in options) or len({option.strip() for option in options}) < len(options):
         raise QuestionError(f"The options are {list(options)!r}.", hint="Each must say something, and no two the same.")

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from mallku.dialogue.round_kinds import EXCHANGE_INSTRUCTION, INSTRUCTIONS, RoundKind
 from mallku.errors import ConfigurationError
+from mallku.firecircle.decisions import Secrecy
 from mallku.firecircle.visibility import Paradigm, Visibility
 
 FailureStrategy = Literal["strict", "adaptive", "substitute", "wait-and-retry"]
@@ -85,8 +86,14 @@ class DecisionPlan:
     """The rule under which the ballots are counted, such as `majority` or `supermajority(3/4)`; `none` for no ballot."""
     tie_break: str = "seeded"
     """How a tie is broken."""
+    selection_rule: str = "schulze"
+    """For a rule of consensus: the rule that chooses, from several options, the one proposal that is put to it."""
+    secrecy: Secrecy = "public"
+    """Whether the minutes show who cast which ballot. The record always holds it."""
     ballot_before: bool = True
     """Whether each seat casts a private ballot before the exchange."""
+    polls: bool = False
+    """Whether seats also vote privately after each later round but the last, so that agreement or impasse can end the rounds."""
     control_ballot: bool = False
     """Whether each seat is asked again alone, with nothing but its own opening, to tell conformity from second thoughts."""
     candidates_from: int | None = None
@@ -116,7 +123,7 @@ class Plan:
     charter: str = ""
     """System message of all prompts; the standard charter if empty."""
     endings: tuple[str, ...] = ()
-    """Conditions that end the rounds early, such as `agreement` or `stability`."""
+    """Conditions that end the rounds early, such as `agreement(0.8)` or `deadline(600)`; the first that holds counts."""
     min_seats: int = 1
     """Fewest seats with which the deliberation goes on."""
 

@@ -6,14 +6,21 @@ and what was done is not done twice.
 
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 from mallku.errors import DeliberationError, QuorumLost
 from mallku.events import kinds
 from mallku.events.kinds import EndStatus
 from mallku.firecircle.balloting import Balloting
+from mallku.firecircle.endings import diverges, ending_condition, first_ending
+from mallku.firecircle.focus import drift
 from mallku.firecircle.proceedings import Proceedings
+from mallku.firecircle.progress import progress_of
 from mallku.firecircle.scoring import Scoring
 from mallku.firecircle.speaking import Speaking
+
+DRIFTED: Final = 0.5
+"""A round of which more than this share of the statements takes up nothing of the question has left it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,23 +66,55 @@ async def run(proceedings: Proceedings, scoring: Scoring | None) -> None:
 async def _deliberate(here: Proceedings, scoring: Scoring | None) -> Ending:
     speaking = Speaking(here)
     balloting = Balloting(here) if here.plan.decision.rule != "none" else None
+    early = await _rounds(here, speaking, balloting, scoring)
+    if early and early.status == "stopped":
+        return early
+    if balloting:
+        if not await here.control.checkpoint():
+            return Ending(status="stopped", reason=here.control.stop_reason)
+        await balloting.decide()
+        _check_seats(here)
+        if here.plan.decision.minority_report:
+            await balloting.hear_dissent()
+    return Ending(status="degraded" if remarks(here) else "complete", reason=early.reason if early else "plan done")
+
+
+async def _rounds(here: Proceedings, speaking: Speaking, balloting: Balloting | None, scoring: Scoring | None) -> Ending | None:
+    """Hold the plan's rounds with the polls between them; return how they ended if that was before the plan was done."""
+    conditions = [ending_condition(text) for text in here.plan.endings]
+    last = len(here.plan.rounds) - 1
     for index, plan in enumerate(here.plan.rounds):
         if here.control.stop_reason:
             return Ending(status="stopped", reason=here.control.stop_reason)
+        if index not in here.state.rounds and plan.only_if == "divergence" and not _diverging(here):
+            continue
         await speaking.hold(index, plan)
         if scoring:
             scoring.begin()
         _check_seats(here)
-        if index == 0 and balloting and here.plan.decision.ballot_before:
+        if index not in here.state.closed_rounds:
+            return Ending(status="stopped", reason=here.control.stop_reason)
+        await _notice_drift(here, index)
+        if balloting and index == 0 and here.plan.decision.ballot_before:
             await balloting.hold("before")
-    if not await here.control.checkpoint():
-        return Ending(status="stopped", reason=here.control.stop_reason)
-    if balloting:
-        await balloting.hold("final")
-        _check_seats(here)
-        if here.plan.decision.minority_report:
-            await balloting.hear_dissent()
-    return Ending(status="degraded" if remarks(here) else "complete", reason="the plan is done")
+        elif balloting and 0 < index < last and here.plan.decision.polls and here.state.transcript.options:
+            await balloting.hold(f"poll-{index}")
+        ending = first_ending(conditions, progress_of(here.state)) if index < last else None
+        if ending:
+            return Ending(status="complete", reason=f"{ending.reason}: {ending.detail}")
+    return None
+
+
+def _diverging(here: Proceedings) -> bool:
+    polls = progress_of(here.state).polls
+    return not polls or diverges(polls[-1])
+
+
+async def _notice_drift(here: Proceedings, index: int) -> None:
+    noticed = {event.round_index for event in here.state.drift}
+    figure = drift(here.state.transcript, here.state.statements_of(index))
+    if index not in noticed and figure is not None and figure > DRIFTED:
+        await here.recorder.record(kinds.DriftNoticed, round_index=index, figure=figure)
 
 
 def _check_seats(here: Proceedings) -> None:

@@ -18,6 +18,9 @@ from mallku.firecircle.seat import Seat
 from mallku.firecircle.turn_orders import Ask, Floor, Limits, RoundOver, Speak, read_floor_answer, turn_order
 from mallku.firecircle.visibility import visible
 
+BACK_TO_THE_QUESTION: Final = "The last round left the question; come back to it."
+"""Added to the instruction after a round that drifted."""
+
 SIMULTANEOUS: Final = "simultaneous"
 """The order in which all seats speak at once."""
 
@@ -124,10 +127,11 @@ class Speaking:
     def _prompt(self, index: int, plan: RoundPlan, seat: Seat) -> Prompt:
         here = self._here
         opened = here.state.rounds[index]
+        strayed = any(event.round_index == index - 1 for event in here.state.drift)
         request = here.request(
             seat,
             round_title=opened.title,
-            instruction=opened.instruction,
+            instruction=f"{opened.instruction} {BACK_TO_THE_QUESTION}" if strayed else opened.instruction,
             max_words=plan.max_words,
             masks=tuple(sorted(opened.masks.items())),
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from mallku.dialogue.response import Timings, Usage
 from mallku.dialogue.score import Score
@@ -41,6 +42,8 @@ class DeliberationState:
     """Sequence number of the last recorded event."""
     last_id: str = ""
     """Id of the last recorded event."""
+    last_at: datetime | None = None
+    """When it happened."""
     transcript: Transcript = field(default_factory=lambda: Transcript(question=""))
     """What was said so far."""
     rounds: dict[int, kinds.RoundOpened] = field(default_factory=dict)
@@ -109,7 +112,7 @@ class DeliberationState:
         if event.seq != self.seq + 1:
             told = f"Event {event.id} follows event {self.seq} of the same deliberation."
             raise JournalDamaged(told, hint="The record has a gap; run `mallku verify`.")
-        self.seq, self.last_id = event.seq, event.id
+        self.seq, self.last_id, self.last_at = event.seq, event.id, event.at
         self.interrupted = isinstance(event, kinds.DeliberationInterrupted)
         match event:
             case kinds.DeliberationConvened():

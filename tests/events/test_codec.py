@@ -43,7 +43,9 @@ def test_canonical_json_is_sorted_and_dense():
     event = RoundClosed(deliberation="d", seq=3, at=datetime(2026, 1, 1, tzinfo=UTC), round_index=1)
     text = canonical_json(event)
 
-    assert text == '{"at":"2026-01-01T00:00:00Z","caused_by":"","deliberation":"d","kind":"round_closed","round_index":1,"seq":3}'
+    assert (
+        text == '{"at":"2026-01-01T00:00:00Z","caused_by":"","deliberation":"d","kind":"round_closed","reason":"","round_index":1,"seq":3}'
+    )
     assert list(to_data(event)) != []
 
 

@@ -1,0 +1,41 @@
+"""Whether a plan can be carried out by the seats of a circle; refused before anybody is asked, with the place and the remedy."""
+
+from collections.abc import Sequence
+
+from mallku.errors import ConfigurationError
+from mallku.firecircle.decisions import TIE_BREAKS, decision_rule
+from mallku.firecircle.endings import ending_condition
+from mallku.firecircle.plan import Plan
+from mallku.firecircle.turn_orders import turn_order
+
+
+def check_plan(plan: Plan, seats: Sequence[str]) -> None:
+    """Refuse a plan that names an unknown rule, order, ending or seat, or asks for two things that exclude each other."""
+    if plan.decision.rule != "none":
+        decision_rule(plan.decision.rule)
+        _check_named_seat(plan.decision.rule, "rule", seats)
+        if decision_rule(plan.decision.selection_rule).ballot_kind == "position":
+            chosen = plan.decision.selection_rule
+            raise ConfigurationError(f"The selection rule is {chosen!r}.", hint="Use one that chooses among options, such as `schulze`.")
+    if plan.decision.tie_break not in TIE_BREAKS:
+        raise ConfigurationError(f"The tie-break is {plan.decision.tie_break!r}.", hint=f"Use one of {', '.join(TIE_BREAKS)}.")
+    for text in plan.endings:
+        ending_condition(text)
+    for index, planned in enumerate(plan.rounds):
+        order = turn_order(planned.order)
+        _check_named_seat(planned.order, f"order of round {index}", seats)
+        if planned.masked and order.names_seats:
+            told = f"Round {index} is masked, and in its order {planned.order!r} participants name each other."
+            raise ConfigurationError(told, hint="Show names in this round, or choose another order.")
+    candidates = plan.decision.candidates_from
+    if candidates is not None and not 0 <= candidates < len(plan.rounds):
+        told = f"`candidates_from` is {candidates!r}, and the plan has {len(plan.rounds)} rounds."
+        raise ConfigurationError(told, hint="Rounds are counted from 0.")
+
+
+def _check_named_seat(name: str, what: str, seats: Sequence[str]) -> None:
+    """Refuse `judge(Ada)` or `facilitator(Ada)` where no Ada sits."""
+    if name.strip().lower().startswith(("judge(", "facilitator(")):
+        seat = name[name.index("(") + 1 : name.rindex(")")].strip()
+        if seat not in seats:
+            raise ConfigurationError(f"The {what} names {seat!r}, who has no seat.", hint=f"The seats are {', '.join(seats)}.")

@@ -1,0 +1,46 @@
+"""Where a deliberation stands, in the figures that its endings look at: folded from the state, so that a resumed run ends alike."""
+
+from mallku.dialogue.transcript import OPTION_LABELS
+from mallku.firecircle.endings import Poll, Progress
+from mallku.firecircle.focus import drift, novelty
+from mallku.firecircle.independence import position_of
+from mallku.firecircle.state import BallotRecord, DeliberationState
+
+
+def progress_of(state: DeliberationState) -> Progress:
+    """Return the figures. Seconds run from the convening to the last recorded event."""
+    indexes = sorted(state.closed_rounds)
+    earlier = [tuple(said for said in state.transcript.statements if said.round_index < index) for index in indexes]
+    began = state.convened.at if state.convened else None
+    return Progress(
+        rounds_done=len(indexes),
+        rounds_planned=max((opened.rounds_planned for opened in state.rounds.values()), default=0),
+        polls=tuple(_poll(record) for record in state.ballots.values() if record.counted),
+        novelty=tuple(novelty(state.statements_of(index), before) for index, before in zip(indexes, earlier, strict=True)),
+        drift=tuple(drift(state.transcript, state.statements_of(index)) for index in indexes),
+        seconds=(state.last_at - began).total_seconds() if began and state.last_at else 0.0,
+        tokens=_tokens(state),
+        joules=_joules(state),
+    )
+
+
+def _poll(record: BallotRecord) -> Poll:
+    labels = [option.label for option in record.opened.options] or list(OPTION_LABELS)
+    return {seat: position_of(ballot, labels) for seat, ballot in record.cast.items()}
+
+
+def _tokens(state: DeliberationState) -> int | None:
+    """Add up what was read and written; None if nobody counted any of it."""
+    figures = [
+        figure
+        for spent in state.spent.values()
+        for usage, _ in spent
+        for figure in (usage.prompt_tokens, usage.completion_tokens)
+        if figure is not None
+    ]
+    return sum(figures) if figures else None
+
+
+def _joules(state: DeliberationState) -> float | None:
+    figures = [timings.energy_j for spent in state.spent.values() for _, timings in spent if timings.energy_j is not None]
+    return sum(figures) if figures else None
