@@ -56,18 +56,21 @@ def _lock_all(preferring: Duels, labels: Sequence[str]) -> tuple[list[Locked], l
     for width in sorted(set(victories.values()), reverse=True):
         group = [pair for pair, lead in victories.items() if lead == width]
         followed = {after for state in states for after in _lock_group(state, group, most=_MOST_WAYS // len(states))}
-        named = listed([f"{better} over {worse}" for better, worse in group])
-        left_out = [pair for pair in group if not all(pair in state for state in followed)]
-        lines.append(f"Margin {in_words(width)}: {named}" + (_left_out(left_out, len(followed)) if left_out else ", locked in."))
+        lines.append(f"Margin {in_words(width)}: {_in_words(group, followed)}")
         states = followed
     return sorted(states, key=sorted), lines
 
 
-def _left_out(pairs: Sequence[tuple[str, str]], ways: int) -> str:
-    named = listed([f"{better} over {worse}" for better, worse in pairs])
-    if ways > 1:
-        return f"; {named} contradict each other or what is locked, and {ways} ways to go on are followed."
-    return f"; {named} would close a circle and is left out."
+def _in_words(group: Sequence[tuple[str, str]], followed: set[Locked]) -> str:
+    """Say what became of a group of equal margins."""
+    named = {pair: f"{pair[0]} over {pair[1]}" for pair in group}
+    kept = [name for pair, name in named.items() if all(pair in state for state in followed)]
+    left = [name for pair, name in named.items() if not any(pair in state for state in followed)]
+    open_ones = [name for name in named.values() if name not in kept and name not in left]
+    told = [f"{listed(kept)} locked in"] if kept else []
+    told += [f"{listed(left)} left out, since it would close a circle"] if left else []
+    told += [f"{listed(open_ones)} would close a circle together, so {len(followed)} ways to go on are followed"] if open_ones else []
+    return "; ".join(told) + "."
 
 
 def _lock_group(locked: Locked, group: Sequence[tuple[str, str]], *, most: int) -> set[Locked]:

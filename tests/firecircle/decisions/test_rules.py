@@ -335,3 +335,10 @@ def test_weights_count_under_every_rule():
 
 def test_half_a_vote_is_exact():
     assert Fraction(decision_rule("instant-runoff").count(rankings("A=B>C"), XYZ).support["A"]) == Fraction(1, 2)
+
+
+def test_ranked_pairs_says_where_equal_margins_part_the_ways():
+    tally = decision_rule("ranked-pairs").count(rankings("A>B>C", "B>C>A", "C>A>B"), XYZ)
+    assert tally.winners == ("A", "B", "C")
+    told = "Margin 1: A over B, B over C and C over A would close a circle together, so 3 ways to go on are followed."
+    assert told in tally.steps
