@@ -13,8 +13,8 @@ FLOORS = [
     {"cli", "__main__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-GROUND = {("dialogue", "errors")}
-"""Pairs on one floor that may know each other: values raise errors."""
+GROUND = {("dialogue", "errors"), ("__main__", "cli")}
+"""Pairs on one floor that may know each other: values raise errors, `python -m` calls the command line."""
 EDGES = graph()
 
 

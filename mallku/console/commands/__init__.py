@@ -1,0 +1,1 @@
+"""The commands of `mallku`, one module each; loaded when called."""

@@ -1,0 +1,117 @@
+"""`mallku list`, `show`, `verify` and `search`: reading what the journal keeps."""
+
+import io
+import json
+import sys
+from typing import Literal
+
+import click
+
+from mallku.console.commands.common import begin, in_loop, journal_option
+from mallku.console.line_view import LineView
+from mallku.console.printable import one_line, printable
+from mallku.events.codec import to_data
+from mallku.firecircle import Deliberation
+from mallku.journal import open_journal
+
+_QUESTION_LENGTH = 70
+
+
+@click.command("list")
+@journal_option
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most deliberations shown, the latest first.")
+@click.pass_context
+@in_loop
+async def list_records(ctx: click.Context, journal: str | None, limit: int) -> int:
+    """List past deliberations, the latest first."""
+    settings = begin(ctx)
+    async with await open_journal(journal or settings.journal) as record:
+        found = await record.deliberations()
+    if not found:
+        click.echo(f'The journal {record.place} holds no deliberation yet. Begin with: mallku deliberate "QUESTION"', err=True)
+        return 0
+    for one in found[:limit]:
+        statements = f"{one.statements} statements"
+        click.echo(
+            f"{one.id}  {one.convened_at:%Y-%m-%d %H:%M}  {one.status:<11}  {statements:<13}  {one_line(one.question, _QUESTION_LENGTH)}"
+        )
+    if len(found) > limit:
+        click.echo(f"({len(found) - limit} more; see --limit)", err=True)
+    return 0
+
+
+@click.command()
+@click.argument("deliberation", metavar="ID")
+@click.option("--format", "form", type=click.Choice(["md", "html", "json"]), default="md", show_default=True, help="Form of the minutes.")
+@journal_option
+@click.pass_context
+@in_loop
+async def show(ctx: click.Context, deliberation: str, form: str, journal: str | None) -> int:
+    """Show the minutes of the deliberation ID, which may be shortened to its first letters."""
+    settings = begin(ctx)
+    async with await open_journal(journal or settings.journal) as record:
+        events = await record.events(await record.resolve(deliberation))
+    text = minutes_text(Deliberation.from_events(events), form)
+    if form == "md" and sys.stdout.isatty():
+        from rich.markdown import Markdown
+
+        from mallku.console.live_view import WIDEST
+        from mallku.console.theme import terminal
+
+        console = terminal()
+        console.print(Markdown(printable(text), hyperlinks=False), width=min(console.width, WIDEST))
+    else:
+        click.echo(text)
+    return 0
+
+
+@click.command()
+@click.argument("deliberation", metavar="ID")
+@click.option("--head", default="", metavar="HASH", help="Hash the record must end in, as a verification printed it before.")
+@journal_option
+@click.pass_context
+@in_loop
+async def verify(ctx: click.Context, deliberation: str, head: str, journal: str | None) -> int:
+    """Recompute the hash chain of the deliberation ID and say whether anything was changed."""
+    settings = begin(ctx)
+    async with await open_journal(journal or settings.journal) as record:
+        found = await record.resolve(deliberation)
+        checked = await record.verify(found, head=head)
+    if checked.intact:
+        click.echo(f"{found}: whole; {checked.events} events, the last one's hash is {checked.head}")
+    else:
+        click.echo(f"{found}: NOT whole. {checked.problem}")
+    return 0 if checked.intact else 1
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("--any", "any_word", is_flag=True, help="Find texts that hold any of the words, not all of them.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most places shown, the best first.")
+@journal_option
+@click.pass_context
+@in_loop
+async def search(ctx: click.Context, words: tuple[str, ...], journal: str | None, limit: int, *, any_word: bool) -> int:
+    """Find WORDS, or words that begin with them, in questions, statements, dissent and verdicts."""
+    settings = begin(ctx)
+    match: Literal["all", "any"] = "any" if any_word else "all"
+    async with await open_journal(journal or settings.journal) as record:
+        hits = await record.search(" ".join(words), match=match, limit=limit)
+    for hit in hits:
+        who = f" {one_line(hit.seat)}" if hit.seat else ""
+        turn = f" {one_line(hit.turn)}" if hit.turn else ""
+        click.echo(f"{hit.deliberation}{turn}  {hit.source}{who}: {one_line(hit.excerpt)}")
+    if not hits:
+        click.echo(f"{' '.join(words)!r} was not found.", err=True)
+    return 0
+
+
+def minutes_text(deliberation: Deliberation, form: str) -> str:
+    """Return the record as plain lines or JSON."""
+    if form == "json":
+        return json.dumps([to_data(event) for event in deliberation.events], indent=2)
+    lines = io.StringIO()
+    view = LineView(lines)
+    for event in deliberation.events:
+        view(event)
+    return lines.getvalue()
