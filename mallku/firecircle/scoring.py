@@ -1,6 +1,7 @@
 """Scoring: the panel of detectors judges statements beside the deliberation, never in its way."""
 
 import asyncio
+from collections.abc import Sequence
 
 from mallku.detectors import JudgedTurn, Panel
 from mallku.dialogue.transcript import Statement
@@ -15,38 +16,42 @@ class Scoring:
     def __init__(self, recorder: Recorder, panel: Panel) -> None:
         self._recorder = recorder
         self._panel = panel
-        self._judging: dict[str, asyncio.Task[None]] = {}
+        self._taken_up: set[str] = set()
+        self._judging: set[asyncio.Task[None]] = set()
 
     def begin(self) -> None:
         """Start judging every statement that has no scores yet."""
         state = self._recorder.state
-        for place, statement in enumerate(state.transcript.statements):
-            is_due = statement.turn not in state.scores and statement.turn not in self._judging and statement.seat != CONVENER
-            if is_due:
-                task = asyncio.get_running_loop().create_task(self._judge(place), name=f"scores of {statement.turn}")
-                self._judging[statement.turn] = task
+        due = [
+            place
+            for place, said in enumerate(state.transcript.statements)
+            if said.turn not in state.scores and said.turn not in self._taken_up and said.seat != CONVENER
+        ]
+        if due:
+            self._taken_up |= {state.transcript.statements[place].turn for place in due}
+            self._judging.add(asyncio.get_running_loop().create_task(self._judge(due), name="scores"))
 
     async def finish(self) -> None:
-        """Wait until everything begun has been judged and recorded."""
-        await asyncio.gather(*self._judging.values())
+        """Judge what is left, and wait until everything has been judged and recorded."""
+        self.begin()
+        await asyncio.gather(*self._judging)
 
     async def abandon(self) -> None:
         """Stop judging; what is missing is judged when the deliberation is resumed."""
-        for task in self._judging.values():
+        for task in self._judging:
             task.cancel()
-        await asyncio.gather(*self._judging.values(), return_exceptions=True)
+        await asyncio.gather(*self._judging, return_exceptions=True)
 
-    async def _judge(self, place: int) -> None:
-        state = self._recorder.state
-        statement = state.transcript.statements[place]
-        turn = JudgedTurn(
-            statement=statement,
-            previous=self._heard(place),
-            question=state.transcript.question,
-            seats=state.seats,
-        )
-        scores = self._panel.judge(turn).scores
-        await self._recorder.record(kinds.TurnScored, turn=statement.turn, seat=statement.seat, scores=scores)
+    async def _judge(self, places: Sequence[int]) -> None:
+        """Judge statements one by one, letting others run in between, and record their scores together."""
+        state, facts = self._recorder.state, []
+        for place in places:
+            said = state.transcript.statements[place]
+            turn = JudgedTurn(statement=said, previous=self._heard(place), question=state.transcript.question, seats=state.seats)
+            scores = self._panel.judge(turn).scores
+            facts.append((kinds.TurnScored, {"turn": said.turn, "seat": said.seat, "scores": scores}))
+            await asyncio.sleep(0)
+        await self._recorder.record_all(facts)
 
     def _heard(self, place: int) -> tuple[Statement, ...]:
         """Return what the speaker could have heard: nothing of its own round where all spoke at once."""

@@ -99,7 +99,7 @@ async def _rounds(here: Proceedings, speaking: Speaking, balloting: Balloting | 
             await balloting.hold("before")
         elif balloting and 0 < index < last and here.plan.decision.polls and here.state.transcript.options:
             await balloting.hold(f"poll-{index}")
-        ending = first_ending(conditions, progress_of(here.state)) if index < last else None
+        ending = first_ending(conditions, progress_of(here.state)) if conditions and index < last else None
         if ending:
             return Ending(status="complete", reason=f"{ending.reason}: {ending.detail}")
     return None
