@@ -3,7 +3,7 @@
 Importing this package loads no database toolkit; that happens when a journal is opened.
 """
 
-from mallku.journal.chain import Entry, Verification
+from mallku.journal.chain import Entry, Verification, chain_head
 from mallku.journal.contract import DeliberationStatus, DeliberationSummary, Journal, SearchHit
 from mallku.journal.export import export_deliberation, import_deliberation, verify_export
 from mallku.journal.memory import MemoryJournal
@@ -17,6 +17,7 @@ __all__ = [
     "MemoryJournal",
     "SearchHit",
     "Verification",
+    "chain_head",
     "export_deliberation",
     "import_deliberation",
     "journal_place",

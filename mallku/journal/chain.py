@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mallku.errors import JournalError, JournalTooNew
@@ -106,6 +106,14 @@ def forge(events: Sequence[AnyEvent], *, last_seq: int, head: str) -> list[Entry
             )
         )
     return entries
+
+
+def chain_head(events: Iterable[AnyEvent]) -> str:
+    """Return the hash of the last of a deliberation's recorded events, all of them given from the first on."""
+    head = GENESIS
+    for event in events:
+        head = link(head, body_of(event))
+    return head
 
 
 def check(deliberation: str, entries: Sequence[Entry], *, head: str = "") -> Verification:

@@ -1,0 +1,237 @@
+"""Behind the first page: everything that was said, voted, scored and spent."""
+
+from collections.abc import Iterator
+
+from mallku.dialogue.verdict import Tally
+from mallku.firecircle.minutes.blocks import Block, Code, Heading, Items, Line, PageBreak, Paragraph, Place, Quote, Strong, Table, Text
+from mallku.firecircle.minutes.front_page import links
+from mallku.firecircle.minutes.seats import PLACES
+from mallku.firecircle.minutes.values import BallotMinutes, Contribution, MeanScore, Measure, Minutes, RoundMinutes
+
+STAGES = {
+    "before": "The private ballot before the exchange",
+    "control": "The control: each seat asked again alone",
+    "final": "The deciding ballot",
+    "fallback": "The ballot of the declared fallback",
+}
+
+
+def details(minutes: Minutes) -> Iterator[Block]:
+    """Yield what stands behind the first page."""
+    yield PageBreak()
+    yield from _given(minutes)
+    yield Heading(2, (Text("What was said"),))
+    if not minutes.rounds:
+        yield Paragraph((Text("No round was opened."),))
+    for part in minutes.rounds:
+        yield from _round(part)
+    yield from _dissent_places(minutes)
+    for ballot in minutes.ballots:
+        yield from _ballot(ballot)
+    yield from _changes(minutes)
+    yield from _scores(minutes)
+    yield from _spending(minutes)
+    yield from _seats(minutes)
+    yield from _record(minutes)
+
+
+def _given(minutes: Minutes) -> Iterator[Block]:
+    if minutes.context.strip():
+        yield Heading(2, (Text("Background all seats had"),))
+        yield Quote(minutes.context)
+    if minutes.options:
+        yield Heading(2, (Text("Options given with the question"),))
+        yield Items(tuple((Strong(option.label), Text(f": {' '.join(option.text.split())}")) for option in minutes.options))
+
+
+def _round(part: RoundMinutes) -> Iterator[Block]:
+    yield Heading(3, (Text(f"Round {part.index + 1}: {part.title}"),))
+    how = "All were asked at once" if part.simultaneous else "One after the other"
+    masked = ", under masks" if part.masked else ""
+    yield Paragraph((Text(f"{how}{masked}: {' '.join(part.instruction.split())}"),))
+    for one in part.contributions:
+        yield from _contribution(one)
+    if part.closed:
+        yield Paragraph((Text(f"The round ended: {part.closed}."),))
+    if part.digest:
+        yield Quote(part.digest, (Text("What later turns read in place of this round"),))
+
+
+def _contribution(one: Contribution) -> Iterator[Block]:
+    mask = f", read as {one.mask}" if one.mask else ""
+    head: Line = (Place(one.turn), Strong(one.seat), Text(f"{mask} · "), Code(one.turn))
+    match one.outcome:
+        case "statement" | "remark":
+            yield Quote(one.text, head)
+        case "partial":
+            yield Quote(one.text, (*head, Text(" · broke off")))
+        case "pass":
+            why = f": “{' '.join(one.text.split())}”" if one.text.strip() else "."
+            yield Paragraph((*head, Text(f" · passed{why}")))
+        case "failure":
+            yield Paragraph((*head, Text(f" · no answer: {' '.join(one.text.split())}")))
+        case "floor":
+            yield Paragraph((*head, Text(f" · {one.text}")))
+        case "open":
+            yield Paragraph((*head, Text(" · was asked and has not answered yet")))
+    if one.notes:
+        yield Items(tuple((Text(" ".join(note.split())),) for note in one.notes))
+    if one.scores:
+        told = (
+            f"{dimension.replace('_', ' ')} {'unscored' if value is None else f'{value:.2f}'}" for dimension, value in one.scores.items()
+        )
+        yield Paragraph((Text(f"Scores: {', '.join(told)}."),))
+
+
+def _dissent_places(minutes: Minutes) -> Iterator[Block]:
+    if minutes.dissent:
+        yield Heading(3, (Text("After the ballot: those who did not support the outcome"),))
+    for claim in minutes.dissent:
+        heads: Line = tuple(piece for turn in claim.turns for piece in (Place(turn), Code(turn)))
+        yield Quote(claim.text, (Strong(claim.seat), Text(" · "), *heads))
+
+
+def _ballot(ballot: BallotMinutes) -> Iterator[Block]:
+    yield Heading(2, (Text(STAGES[ballot.stage]),))
+    hidden = " Authors were hidden from the voters." if ballot.masked and any(option.author for option in ballot.options) else ""
+    yield Paragraph((Text(f"Each seat filled in a ballot of the kind “{ballot.ballot_kind}”; the rule is “{ballot.rule}”.{hidden}"),))
+    by = ((option, f" ({option.author})" if option.author else "") for option in ballot.options)
+    yield Items(tuple((Strong(option.label), Text(f"{author}: {' '.join(option.text.split())}")) for option, author in by))
+    weighted = any(cast.weight != 1 for cast in ballot.cast)
+    rows: list[tuple[Line, ...]] = []
+    for cast in ballot.cast:
+        notes = [f"weight {cast.weight:g}"] if weighted else []
+        notes += [f"confidence {cast.confidence:.0%}"] if cast.confidence is not None else []
+        notes += ["asked twice"] if cast.repaired else []
+        rows.append(
+            (
+                (Place(cast.turn), Strong(cast.seat)),
+                (Text(cast.vote),),
+                (Text(" ".join(cast.reason.split())),),
+                (Text(", ".join(notes)),),
+                (Code(cast.turn),),
+            )
+        )
+    if rows:
+        yield Table("Ballots", ("Seat", "Vote", "Reason, in the voter's words", "Notes", "Turn"), tuple(rows))
+    else:
+        yield Paragraph((Text("Nobody cast a valid ballot."),))
+    for turn, spoiled in ballot.spoiled:
+        head: Line = (Place(turn), Strong(spoiled.seat), Text(f" · spoiled: {spoiled.reason} · "), Code(turn))
+        yield Quote(spoiled.raw, head) if spoiled.raw.strip() else Paragraph(head)
+    yield from _counts(ballot)
+
+
+def _counts(ballot: BallotMinutes) -> Iterator[Block]:
+    verdict = ballot.verdict
+    if verdict is None:
+        yield Paragraph((Text("It was not counted."),))
+        return
+    if verdict.tally:
+        rows = (_tally(verdict.tally, declared=True), *(_tally(tally, declared=False) for tally in ballot.recounts))
+        yield Table("The count, and the same ballots under other rules", ("Rule", "Winner", "Figures"), rows)
+    steps = verdict.tally.steps if verdict.tally else ()
+    told = (*steps, *ballot.comparison, *verdict.notes, *((f"Tie: {verdict.tie_break}",) if verdict.tie_break else ()))
+    if told:
+        yield Items(tuple((Text(one),) for one in told))
+
+
+def _tally(tally: Tally, *, declared: bool) -> tuple[Line, ...]:
+    winners = ", ".join(tally.winners) if tally.passed and tally.winners else "none"
+    figures = ", ".join(f"{label} {figure:g}" for label, figure in tally.support.items())
+    name: Line = (Strong(f"{tally.rule} (declared)"),) if declared else (Text(tally.rule),)
+    return (name, (Text(winners),), (Text(f"{figures} {tally.support_unit}" if figures else "no figures"),))
+
+
+def _changes(minutes: Minutes) -> Iterator[Block]:
+    if not any(ballot.stage == "before" for ballot in minutes.ballots):
+        return
+    yield Heading(2, (Text("Changes of position"),))
+    if minutes.changes:
+        yield Items(
+            tuple(
+                (Strong(change.seat), Text(f": from {change.before} to {change.after} · {change.cause}"), *links(change.turns))
+                for change in minutes.changes
+            )
+        )
+    else:
+        yield Paragraph((Text("None is recorded."),))
+    if minutes.conformity:
+        yield Items(tuple((Text(claim.text), *links(claim.turns)) for claim in minutes.conformity))
+
+
+def _scores(minutes: Minutes) -> Iterator[Block]:
+    if not minutes.scores:
+        return
+    dimensions = sorted({dimension for means in minutes.scores.values() for dimension in means})
+    rows: list[tuple[Line, ...]] = []
+    for seat, means in minutes.scores.items():
+        figures: list[Line] = [(Text(_mean(means.get(dimension))),) for dimension in dimensions]
+        rows.append(((Strong(seat or "The circle"),), *figures))
+    yield Heading(2, (Text("Scores"),))
+    yield Paragraph(
+        (Text("Means over statements, 0 to 1; in brackets how many had something to judge. The evidence stands in the record."),)
+    )
+    yield Table("Mean scores", ("Seat", *(dimension.replace("_", " ") for dimension in dimensions)), tuple(rows))
+
+
+def _mean(mean: MeanScore | None) -> str:
+    if mean is None or mean.value is None:
+        return "unscored"
+    return f"{mean.value:.2f} ({mean.scored} of {mean.scored + mean.unscored})"
+
+
+def _spending(minutes: Minutes) -> Iterator[Block]:
+    yield Heading(2, (Text("What it took"),))
+    elapsed = (minutes.last_at - minutes.convened_at).total_seconds()
+    yield Paragraph((Text(f"From the call to the last event: {elapsed:,.0f} seconds."),))
+    rows: list[tuple[Line, ...]] = []
+    for seat, spent in minutes.spending.items():
+        measures = (spent.prompt_tokens, spent.cached_tokens, spent.answer_tokens, spent.seconds, spent.joules)
+        figures: list[Line] = [(Text(str(spent.requests)),), *((Text(measured(one)),) for one in measures)]
+        rows.append(((Strong(seat or "The circle"),), *figures))
+    header = ("Seat", "Answers", "Prompt tokens", "of these cached", "Answer tokens", "Seconds", "Joules")
+    yield Table("Tokens, seconds and energy", header, tuple(rows))
+    if any(spent.estimated for spent in minutes.spending.values()):
+        yield Paragraph((Text("Some token counts are estimates."),))
+
+
+def measured(measure: Measure) -> str:
+    """Say a sum, and whether something is missing from it."""
+    if measure.value is None:
+        return "unknown"
+    figure = f"{measure.value:,.1f}" if measure.value % 1 else f"{measure.value:,.0f}"
+    return figure if measure.whole else f"at least {figure}"
+
+
+def _seats(minutes: Minutes) -> Iterator[Block]:
+    yield Heading(2, (Text("Seats and models"),))
+    rows = tuple(
+        (
+            (Strong(seat.name),),
+            (Text(", ".join((seat.model or "unnamed", *seat.answered_as))),),
+            (Text(f"{PLACES[seat.location]}{f' ({seat.server})' if seat.server else ''}{f', {seat.address}' if seat.address else ''}"),),
+            (Text(", ".join(seat.shares_weights_with) or "nobody, as far as known"),),
+            (Text(f"{seat.weight:g}"),),
+            (Text(f"{seat.statements} ({seat.words} words)"),),
+        )
+        for seat in minutes.seats
+    )
+    header = ("Seat", "Model", "Where", "Same weights as", "Ballot weight", "Statements")
+    yield Table("Seats", header, rows)
+
+
+def _record(minutes: Minutes) -> Iterator[Block]:
+    record = minutes.record
+    yield Heading(2, (Text("How to check this"),))
+    yield Paragraph(
+        (
+            Text(f"These minutes were made by mallku {record.version} from the {record.events} recorded events of deliberation "),
+            Code(record.deliberation),
+            Text(f" (seed {record.seed}) and nothing else. The record's last hash is "),
+            Code(record.head),
+            Text("; whoever keeps it can prove that no event was changed: "),
+            Code(f"mallku verify {record.deliberation}"),
+            Text("."),
+        )
+    )

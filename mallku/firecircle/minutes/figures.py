@@ -1,0 +1,61 @@
+"""The figures in the minutes: scores by seat and dimension, and what was spent. Unknown is kept apart from nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mallku.dialogue.response import Timings, Usage
+from mallku.dialogue.score import Score
+from mallku.firecircle.minutes.values import MeanScore, Measure, Spending
+from mallku.firecircle.state import DeliberationState
+
+CIRCLE = ""
+"""The name under which the whole circle's figures stand."""
+
+
+def mean_scores(state: DeliberationState) -> dict[str, dict[str, MeanScore]]:
+    """Return mean scores by seat and dimension, and the circle's, in which each statement weighs as its seat's scores do."""
+    seats = {statement.turn: statement.seat for statement in state.transcript.statements}
+    weights = {seat.name: seat.score_weight for seat in state.convened.seats} if state.convened else {}
+    by_seat: dict[str, list[tuple[float, Score]]] = {}
+    for turn, scores in state.scores.items():
+        seat = seats.get(turn, "")
+        by_seat.setdefault(seat, []).extend((weights.get(seat, 1.0), score) for score in scores)
+    means = {seat: _means((1.0, score) for _, score in by_seat[seat]) for seat in state.seats if seat in by_seat}
+    everything = [pair for pairs in by_seat.values() for pair in pairs]
+    return {**means, CIRCLE: _means(everything)} if everything else {}
+
+
+def _means(weighted: Iterable[tuple[float, Score]]) -> dict[str, MeanScore]:
+    by_dimension: dict[str, list[tuple[float, float | None]]] = {}
+    for weight, score in weighted:
+        by_dimension.setdefault(score.dimension, []).append((weight, score.value))
+    return {dimension: _mean(pairs) for dimension, pairs in sorted(by_dimension.items())}
+
+
+def _mean(pairs: Sequence[tuple[float, float | None]]) -> MeanScore:
+    known = [(weight, value) for weight, value in pairs if value is not None]
+    total = sum(weight for weight, _ in known)
+    mean = sum(weight * value for weight, value in known) / total if total > 0 else None
+    return MeanScore(value=mean, scored=len(known), unscored=len(pairs) - len(known))
+
+
+def spending(spent: Mapping[str, Sequence[tuple[Usage, Timings]]]) -> dict[str, Spending]:
+    """Return what each seat used, and the whole circle."""
+    by_seat = {seat: _spending(requests) for seat, requests in spent.items()}
+    return {**by_seat, CIRCLE: _spending([request for requests in spent.values() for request in requests])}
+
+
+def _spending(requests: Sequence[tuple[Usage, Timings]]) -> Spending:
+    return Spending(
+        requests=len(requests),
+        prompt_tokens=_sum([usage.prompt_tokens for usage, _ in requests]),
+        cached_tokens=_sum([usage.cached_tokens for usage, _ in requests]),
+        answer_tokens=_sum([usage.completion_tokens for usage, _ in requests]),
+        seconds=_sum([timings.total_s for _, timings in requests]),
+        joules=_sum([timings.energy_j for _, timings in requests]),
+        estimated=any(usage.estimated for usage, _ in requests),
+    )
+
+
+def _sum(values: Sequence[float | None]) -> Measure:
+    known = [value for value in values if value is not None]
+    return Measure(value=sum(known) if known else None, whole=len(known) == len(values))

@@ -1,0 +1,158 @@
+"""Taking minutes: from the events of a deliberation, and nothing else, to what a reader needs to know."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mallku.dialogue.verdict import Verdict
+from mallku.errors import JournalDamaged
+from mallku.events import kinds
+from mallku.events.kinds import AnyEvent
+from mallku.firecircle.independence import shared_weights
+from mallku.firecircle.minutes.arguments import agreed_points, arguments_of, deciding, dissent_of, open_points
+from mallku.firecircle.minutes.ballots import ballots_of
+from mallku.firecircle.minutes.figures import mean_scores, spending
+from mallku.firecircle.minutes.ledger import changes_of, conformity_of
+from mallku.firecircle.minutes.rounds import rounds_of
+from mallku.firecircle.minutes.seats import locality_of, seats_of
+from mallku.firecircle.minutes.values import BallotMinutes, Claim, Minutes, Record
+from mallku.firecircle.state import DeliberationState, fold
+from mallku.journal import chain_head
+
+
+def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
+    """Take the minutes of a deliberation, finished or not.
+
+    Args:
+        events: Its recorded events in order, as a journal gives them.
+        head: Hash of the last one as the journal keeps it; computed from the events if it is not given.
+    """
+    recorded = [event for event in events if event.recorded]
+    state = fold(recorded)
+    convened = state.convened
+    if convened is None:
+        raise JournalDamaged("There is no call of a circle among the events.", hint="Run `mallku verify`.")
+    ballots = ballots_of(recorded, state)
+    decided = deciding(ballots)
+    dissent = dissent_of(recorded)
+    minutes = Minutes(
+        question=convened.question,
+        context=convened.context,
+        options=convened.options,
+        convened_at=convened.at,
+        last_at=recorded[-1].at,
+        status=state.ended.status if state.ended else "interrupted" if state.interrupted else "open",
+        reason=state.ended.reason if state.ended else "",
+        outcome=_outcome(ballots),
+        verdict=decided.verdict if decided else None,
+        verdict_before=_verdict_before(ballots),
+        locality=locality_of(recorded, state),
+        caveats=_caveats(recorded, state),
+        seats=seats_of(recorded, state),
+        arguments=arguments_of(recorded, decided),
+        agreed=agreed_points(decided),
+        open_points=open_points(recorded, state, decided),
+        dissent=dissent,
+        changes=changes_of(recorded, state),
+        conformity=conformity_of(state),
+        rounds=rounds_of(recorded, state),
+        ballots=ballots,
+        scores=mean_scores(state),
+        spending=spending(state.spent),
+        resumed_at=tuple(event.at for event in recorded if isinstance(event, kinds.DeliberationResumed)),
+        turns=(),
+        record=Record(
+            deliberation=convened.deliberation,
+            events=len(recorded),
+            head=head or chain_head(recorded),
+            version=convened.version,
+            seed=convened.seed,
+        ),
+    )
+    turns = _turns_shown(minutes)
+    return replace(minutes, turns=turns, caveats=tuple(_linked(claim, turns) for claim in minutes.caveats))
+
+
+def _turns_shown(minutes: Minutes) -> tuple[str, ...]:
+    shown = [one.turn for part in minutes.rounds for one in part.contributions]
+    for ballot in minutes.ballots:
+        shown += [cast.turn for cast in ballot.cast] + [turn for turn, _ in ballot.spoiled]
+    shown += [turn for claim in minutes.dissent for turn in claim.turns]
+    return tuple(dict.fromkeys(shown))
+
+
+def _linked(claim: Claim, turns: Sequence[str]) -> Claim:
+    """Link a remark that names turns to them."""
+    words = {word.strip(".,:;") for word in claim.text.split()}
+    return replace(claim, turns=tuple(turn for turn in turns if turn in words))
+
+
+def _verdict_before(ballots: Sequence[BallotMinutes]) -> Verdict | None:
+    return next((ballot.verdict for ballot in ballots if ballot.stage == "before"), None)
+
+
+def _outcome(ballots: Sequence[BallotMinutes]) -> tuple[Claim, ...]:
+    """Say what was decided, how it was counted, and what the same seats would have decided before they talked."""
+    decided = deciding(ballots)
+    if decided is None:
+        return (Claim(text="No ballot was held, so nothing was decided."),)
+    verdict, turns = decided.verdict, tuple(cast.turn for cast in decided.cast)
+    if verdict is None:
+        return (Claim(text="The ballot was not counted, so nothing is decided.", turns=turns),)
+    if not verdict.option:
+        return (Claim(text="The circle did not decide.", turns=turns), *(Claim(text=note) for note in verdict.notes))
+    claims = [_decision(verdict, decided, turns)]
+    if verdict.tie_break:
+        claims.append(Claim(text=f"It was a tie. {verdict.tie_break}", turns=turns))
+    before = _verdict_before(ballots)
+    first = next((ballot for ballot in ballots if ballot.stage == "before"), None)
+    if before is not None and first is not None and decided is not first:
+        claims.append(_against_before(before, first, verdict, decided))
+    return tuple(claims)
+
+
+def _decision(verdict: Verdict, decided: BallotMinutes, turns: tuple[str, ...]) -> Claim:
+    others = [
+        f"{len(seats)} {word}"
+        for seats, word in ((verdict.dissent, "against"), (verdict.abstained, "without a side"), (verdict.missing, "missing"))
+        if seats
+    ]
+    behind = f"{len(verdict.support)} of {len(verdict.support) + sum(map(len, (verdict.dissent, verdict.abstained, verdict.missing)))}"
+    if not decided.cast:
+        return Claim(text=f"Option {verdict.option} stands without a ballot. {' '.join(verdict.notes)}".strip())
+    rest = f" ({', '.join(others)})" if others else ""
+    return Claim(
+        text=f"The circle chose option {verdict.option} under the rule “{verdict.rule}”: {behind} seats support it{rest}.", turns=turns
+    )
+
+
+def _against_before(before: Verdict, first: BallotMinutes, after: Verdict, decided: BallotMinutes) -> Claim:
+    turns = tuple(cast.turn for cast in first.cast)
+    if not before.option:
+        return Claim(text="Before the exchange the same seats had not decided anything.", turns=turns)
+    texts = {option.label: option.text for option in first.options}
+    if texts.get(before.option) == {option.label: option.text for option in decided.options}.get(after.option):
+        return Claim(text=f"Before the exchange the same seats would have decided the same, option {before.option}.", turns=turns)
+    if texts == {option.label: option.text for option in decided.options}:
+        return Claim(text=f"Before the exchange the same seats would have decided otherwise: option {before.option}.", turns=turns)
+    text = " ".join(before.text.split())
+    author = next((option.author for option in first.options if option.label == before.option), "")
+    whose = f"what {author} had said: " if author else ""
+    return Claim(text=f"Before the exchange, choosing among other texts, the same seats would have chosen {whose}“{text}”", turns=turns)
+
+
+def _caveats(events: Sequence[AnyEvent], state: DeliberationState) -> tuple[Claim, ...]:
+    """Return what weakens the result: remarks at its end, warnings, breaks, rounds that no longer fitted or left the question."""
+    told = [Claim(text=remark) for remark in (state.ended.remarks if state.ended else ())]
+    told += [Claim(text=f"{warning.seat}: {warning.warning}" if warning.seat else warning.warning) for warning in state.warnings]
+    shared = shared_weights({seat.name: seat.weights for seat in state.convened.seats}) if state.convened else ""
+    if shared and not any("weights" in warning.warning for warning in state.warnings):
+        told.append(Claim(text=shared))
+    if not state.ended:
+        told.append(Claim(text="The deliberation has not ended; these minutes show how far it has come."))
+    broken_off = [event for event in events if isinstance(event, kinds.DeliberationResumed)]
+    told += [Claim(text=f"It broke off and went on at {event.at:%Y-%m-%d %H:%M} UTC.") for event in broken_off]
+    for index in sorted(state.transcript.digests or {}):
+        told.append(Claim(text=f"Round {index + 1} no longer fitted into the seats' windows; later turns read a digest of it."))
+    for notice in state.drift:
+        told.append(Claim(text=f"Round {notice.round_index + 1} left the question (closeness {notice.figure:.2f})."))
+    return tuple(dict.fromkeys(told))

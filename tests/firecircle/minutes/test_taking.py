@@ -1,0 +1,199 @@
+"""Minutes say what happened, whole and linked."""
+
+from dataclasses import replace
+
+import pytest
+from scripted_seats import seated
+
+from mallku.dialogue.response import Response, Timings, Usage
+from mallku.errors import JournalDamaged
+from mallku.events.kinds import DeliberationConvened, PositionChanged, SeatSubstituted
+from mallku.firecircle import DecisionPlan, FireCircle, Plan, RoundPlan
+from mallku.firecircle.minutes import broken_links, take_minutes, to_html, to_json, to_markdown, unsupported_quotes
+from mallku.journal import open_journal
+from mallku.testing import ScriptedParticipant
+
+
+@pytest.fixture
+def minutes(rich):
+    return take_minutes(rich.events)
+
+
+def test_the_outcome_is_said_first_with_its_figures(minutes):
+    assert minutes.outcome[0].text.startswith(
+        "The circle chose option A under the rule “majority”: 2 of 4 seats support it (1 against, 1 missing)"
+    )
+    assert minutes.outcome[0].turns == ("final.Ada", "final.Ben", "final.Cleo")
+    assert minutes.outcome[1].text == "Before the exchange the same seats would have decided otherwise: option B."
+    assert minutes.outcome[1].turns == ("before.Ada", "before.Ben", "before.Cleo")
+
+
+def test_reasons_stand_under_the_option_they_speak_for_in_the_voters_words(minutes):
+    won, other = minutes.arguments
+
+    assert (won.label, won.won, [claim.seat for claim in won.reasons_for]) == ("A", True, ["Ada", "Cleo"])
+    assert [(claim.text, claim.turns) for claim in other.reasons_for] == [("Meters work.", ("final.Ben",))]
+
+
+def test_dissent_stands_in_its_own_words(minutes):
+    assert [(claim.seat, claim.text, claim.turns) for claim in minutes.dissent] == [("Ben", "I cannot vouch for a rota.", ("dissent.Ben",))]
+
+
+def test_questions_of_the_last_round_stay_open(minutes):
+    assert [(claim.seat, claim.text, claim.turns) for claim in minutes.open_points] == [("Ada", "Who keeps it?", ("r1.Ada",))]
+
+
+def test_a_change_of_position_is_listed(minutes):
+    assert [(change.seat, change.before, change.after) for change in minutes.changes] == [("Cleo", "B", "A")]
+
+
+def test_who_was_missing_is_said_and_linked(minutes):
+    told = {claim.text: claim.turns for claim in minutes.caveats}
+
+    assert minutes.status == "degraded"
+    assert any("r0.Dov" in text and turns == ("r0.Dov",) for text, turns in told.items())
+    assert any("spoiled" in text for text in told)
+    assert any("weights" in text for text in told)
+
+
+def test_spoiled_ballots_are_listed_with_their_reason(minutes):
+    final = next(ballot for ballot in minutes.ballots if ballot.stage == "final")
+
+    assert [(turn, spoiled.seat) for turn, spoiled in final.spoiled] == [("final.Dov", "Dov")]
+    assert final.spoiled[0][1].reason
+
+
+def test_the_same_ballots_are_counted_under_other_rules(minutes):
+    final = next(ballot for ballot in minutes.ballots if ballot.stage == "final")
+
+    assert {tally.rule for tally in final.recounts} >= {"plurality"}
+    assert final.comparison
+
+
+def test_seats_stand_with_model_place_and_shared_weights(minutes):
+    ada, _, cleo, dov = minutes.seats
+
+    assert (ada.model, ada.location, ada.shares_weights_with) == ("small.gguf", "in-process", ("Ben", "Dov"))
+    assert cleo.shares_weights_with == ()
+    assert (dov.location, dov.address, dov.statements) == ("loopback", "127.0.0.1", 1)
+
+
+def test_every_link_leads_to_a_turn_and_every_quote_was_said(minutes):
+    assert broken_links(minutes) == ()
+    assert unsupported_quotes(minutes) == ()
+    assert {"r0.Ada", "r0.Dov", "before.Ben", "final.Dov", "dissent.Ben"} <= set(minutes.turns)
+
+
+def test_a_link_to_a_turn_that_is_not_there_is_found(rich):
+    last = rich.events[-1]
+    moved = PositionChanged(
+        deliberation=last.deliberation, seq=last.seq + 1, at=last.at, seat="Ada", before="A", after="B", cause="a dream", turns=("r9.Eve",)
+    )
+
+    assert broken_links(take_minutes([*rich.events, moved])) == ("r9.Eve",)
+
+
+def test_a_quote_that_nobody_said_is_found(minutes):
+    invented = replace(minutes.open_points[0], text="Who stole it?")
+
+    assert unsupported_quotes(replace(minutes, open_points=(invented,))) == (invented,)
+
+
+@pytest.mark.parametrize(
+    ("locations", "told"),
+    [
+        (("in-process", "loopback"), "No statement left this machine."),
+        (("loopback", "person"), "No statement left this machine."),
+        (("loopback", "private"), "No statement left the local network. Read on other machines in it by: Ben."),
+        (("private", "public"), "Statements left the local network: they were read and answered outside it by Ben (203.0.113.9)."),
+    ],
+)
+def test_where_the_words_went_is_summed_up_from_the_seats(rich, locations, told):
+    convened, *others = rich.events
+    assert isinstance(convened, DeliberationConvened)
+    seats = [replace(seat, location="in-process", address="") for seat in convened.seats]
+    for index, location in enumerate(locations):
+        seats[index] = replace(seats[index], location=location, address="203.0.113.9" if location == "public" else "")
+
+    assert take_minutes([replace(convened, seats=tuple(seats)), *others]).locality.text == told
+
+
+def test_a_substitute_elsewhere_counts_for_where_the_words_went(rich):
+    last = rich.events[-1]
+    substituted = SeatSubstituted(
+        deliberation=last.deliberation, seq=last.seq + 1, at=last.at, seat="Dov", model="far", location="public", reason="it failed"
+    )
+    minutes = take_minutes([*rich.events, substituted])
+
+    assert "outside it by Dov (substitute)" in minutes.locality.text
+    assert "far took over" in minutes.seats[3].substitutes[0].text
+
+
+async def test_unknown_is_kept_apart_from_nothing():
+    measured = Response(text="Yes.", usage=Usage(prompt_tokens=0, completion_tokens=7), timings=Timings(total_s=1.5, energy_j=0.0))
+    circle = FireCircle(plan=Plan(rounds=(RoundPlan(kind="opening"),), decision=DecisionPlan(rule="none")), journal=":memory:", seed=1)
+    circle.add_participant(ScriptedParticipant([measured]), name="Ada")
+    circle.add_participant(ScriptedParticipant(["No."]), name="Ben")
+    spending = take_minutes((await circle.deliberate("Well?")).events).spending
+
+    assert (spending["Ada"].prompt_tokens.value, spending["Ada"].joules.value) == (0, 0.0)
+    assert spending["Ben"].joules.value is None
+    assert (spending[""].joules.value, spending[""].joules.whole) == (0.0, False)
+    assert (spending[""].seconds.value, spending[""].seconds.whole) == (1.5, False)
+
+
+async def test_no_ballot_is_no_decision():
+    circle = FireCircle(plan=Plan(rounds=(RoundPlan(kind="opening"),), decision=DecisionPlan(rule="none")), journal=":memory:", seed=1)
+    circle.add_participant(ScriptedParticipant(["No."]), name="Ben")
+    minutes = take_minutes((await circle.deliberate("Well?")).events)
+
+    assert [claim.text for claim in minutes.outcome] == ["No ballot was held, so nothing was decided."]
+    assert minutes.verdict is None
+
+
+async def test_a_tie_is_declared():
+    circle = FireCircle(journal=":memory:", seed=1)
+    for name, vote in (("Ada", "AA"), ("Ben", "BB")):
+        circle.add_participant(seated([], vote), name=name)
+    minutes = take_minutes((await circle.deliberate("Well?", options=["Yes", "No"])).events)
+
+    assert any("tie" in claim.text for claim in minutes.outcome) or minutes.outcome[0].text == "The circle did not decide."
+    assert broken_links(minutes) == ()
+
+
+def test_minutes_can_be_taken_at_any_moment(rich):
+    for count in range(1, len(rich.events) + 1):
+        minutes = take_minutes(rich.events[:count])
+
+        assert minutes.record.events == count
+        assert broken_links(minutes) == ()
+        assert unsupported_quotes(minutes) == ()
+        for render in (to_markdown, to_html, to_json):
+            assert render(minutes)
+
+
+def test_without_a_call_there_are_no_minutes(rich):
+    with pytest.raises(JournalDamaged):
+        take_minutes([])
+
+
+async def test_the_head_is_that_of_the_journal(rich):
+    journal = await open_journal(":memory:")
+    await journal.append(rich.events)
+    minutes = take_minutes(rich.events)
+
+    assert minutes.record.head == (await journal.deliberations())[0].head
+    assert (await journal.verify(rich.id, head=minutes.record.head)).intact
+
+
+def test_the_same_events_give_the_same_minutes(rich):
+    assert to_markdown(take_minutes(rich.events)) == to_markdown(take_minutes(rich.events))
+
+
+def test_private_reasoning_is_not_in_the_minutes(rich):
+    events = [replace(event, reasoning="SECRET THOUGHT") if hasattr(event, "reasoning") else event for event in rich.events]
+    minutes = take_minutes(events)
+
+    assert any(getattr(event, "reasoning", "") for event in events)
+    for render in (to_markdown, to_html, to_json):
+        assert "SECRET THOUGHT" not in render(minutes)
