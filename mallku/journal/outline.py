@@ -88,7 +88,7 @@ def texts_of(events: Iterable[AnyEvent]) -> Iterator[FoundText]:
             yield FoundText(seq=event.seq, turn=event.turn, seat=event.seat, source="dissent", text=storable(event.text))
         elif isinstance(event, ConvenerRemarked):
             yield FoundText(seq=event.seq, turn=event.turn, source="remark", text=storable(event.text))
-        elif isinstance(event, BallotCounted) and event.stage in {"final", "fallback"} and event.verdict.text:
+        elif isinstance(event, BallotCounted) and event.stage == "final" and event.verdict.text:
             yield FoundText(seq=event.seq, source="verdict", text=storable(event.verdict.text))
 
 

@@ -16,9 +16,8 @@ _MOST_QUESTIONS = 6
 
 
 def deciding(ballots: Sequence[BallotMinutes]) -> BallotMinutes | None:
-    """Return the ballot that decided: that of a fallback, else the final one, or None."""
-    by_stage = {ballot.stage: ballot for ballot in ballots}
-    return by_stage.get("fallback") or by_stage.get("final")
+    """Return the ballot that decided, or None if there was none."""
+    return next((ballot for ballot in ballots if ballot.stage == "final"), None)
 
 
 def dissent_of(events: Sequence[AnyEvent]) -> tuple[Claim, ...]:

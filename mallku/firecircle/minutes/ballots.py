@@ -24,14 +24,15 @@ def _ballot(events: Sequence[AnyEvent], record: BallotRecord) -> BallotMinutes:
     struck = {one.seat for one in counted.verdict.spoiled} if counted else set()
     valid = [event.ballot for event in cast if event.ballot.seat not in struck]
     if counted and counted.verdict.tally and not recounts:
-        recounts = tuple(tally for tally in count_under_all(valid, opened.options) if tally.rule != counted.verdict.rule)
+        recounts = count_under_all(valid, opened.options)
+    recounts = tuple(tally for tally in recounts if counted and tally.rule != counted.verdict.rule)
     tallies = (counted.verdict.tally, *recounts) if counted and counted.verdict.tally else ()
     return BallotMinutes(
         stage=opened.stage,
         ballot_kind=opened.ballot_kind,
         rule=opened.rule,
         options=opened.options,
-        masked=opened.masked,
+        masked=opened.relabelled,
         cast=tuple(
             CastBallot(
                 turn=event.turn,

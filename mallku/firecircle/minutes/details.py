@@ -11,8 +11,8 @@ from mallku.firecircle.minutes.values import BallotMinutes, Contribution, MeanSc
 STAGES = {
     "before": "The private ballot before the exchange",
     "control": "The control: each seat asked again alone",
+    "selection": "The choice of the proposal",
     "final": "The deciding ballot",
-    "fallback": "The ballot of the declared fallback",
 }
 
 
@@ -92,8 +92,12 @@ def _dissent_places(minutes: Minutes) -> Iterator[Block]:
 
 
 def _ballot(ballot: BallotMinutes) -> Iterator[Block]:
-    yield Heading(2, (Text(STAGES[ballot.stage]),))
-    hidden = " Authors were hidden from the voters." if ballot.masked and any(option.author for option in ballot.options) else ""
+    yield Heading(2, (Text(_stage(ballot.stage)),))
+    hidden = (
+        " Voters read the options under labels of their own, without the authors; here they bear the labels of the record."
+        if ballot.masked and any(option.author for option in ballot.options)
+        else ""
+    )
     yield Paragraph((Text(f"Each seat filled in a ballot of the kind “{ballot.ballot_kind}”; the rule is “{ballot.rule}”.{hidden}"),))
     by = ((option, f" ({option.author})" if option.author else "") for option in ballot.options)
     yield Items(tuple((Strong(option.label), Text(f"{author}: {' '.join(option.text.split())}")) for option, author in by))
@@ -120,6 +124,11 @@ def _ballot(ballot: BallotMinutes) -> Iterator[Block]:
         head: Line = (Place(turn), Strong(spoiled.seat), Text(f" · spoiled: {spoiled.reason} · "), Code(turn))
         yield Quote(spoiled.raw, head) if spoiled.raw.strip() else Paragraph(head)
     yield from _counts(ballot)
+
+
+def _stage(stage: str) -> str:
+    number = stage.removeprefix("poll-")
+    return f"The private poll after round {int(number) + 1}" if number.isdecimal() else STAGES.get(stage, f"The ballot “{stage}”")
 
 
 def _counts(ballot: BallotMinutes) -> Iterator[Block]:
@@ -150,7 +159,11 @@ def _changes(minutes: Minutes) -> Iterator[Block]:
     if minutes.changes:
         yield Items(
             tuple(
-                (Strong(change.seat), Text(f": from {change.before} to {change.after} · {change.cause}"), *links(change.turns))
+                (
+                    Strong(change.seat),
+                    Text(f": from {change.before} to {change.after}, {change.cause}. {change.explanation}"),
+                    *links(change.turns),
+                )
                 for change in minutes.changes
             )
         )

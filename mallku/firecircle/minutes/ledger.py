@@ -6,13 +6,13 @@ from mallku.events import kinds
 from mallku.events.kinds import AnyEvent
 from mallku.firecircle.independence import Ledger, keep_ledger
 from mallku.firecircle.minutes.values import Change, Claim
-from mallku.firecircle.state import BallotRecord, DeliberationState
+from mallku.firecircle.state import DeliberationState
 
 
 def changes_of(events: Sequence[AnyEvent], state: DeliberationState) -> tuple[Change, ...]:
     """Return the changes that were recorded; where none were, those that the ballots themselves show."""
     recorded = tuple(
-        Change(seat=event.seat, before=event.before, after=event.after, cause=event.cause, turns=event.turns)
+        Change(seat=event.seat, before=event.before, after=event.after, cause=event.cause, explanation=event.explanation, turns=event.turns)
         for event in events
         if isinstance(event, kinds.PositionChanged)
     )
@@ -24,7 +24,8 @@ def changes_of(events: Sequence[AnyEvent], state: DeliberationState) -> tuple[Ch
             seat=change.seat,
             before="=".join(change.before) or "abstention",
             after="=".join(change.after) or "abstention",
-            cause=change.kind if change.controlled else f"{change.kind} (a reading: there was no control)",
+            cause=change.kind,
+            explanation=" ".join(change.lines),
             turns=change.turns,
         )
         for change in ledger.moved
@@ -47,12 +48,8 @@ def conformity_of(state: DeliberationState) -> tuple[Claim, ...]:
 
 
 def _ledger(state: DeliberationState) -> Ledger | None:
-    first, last, control = state.ballots.get("before"), _last(state), state.ballots.get("control")
+    first, last, control = state.ballots.get("before"), state.ballots.get("final"), state.ballots.get("control")
     if first is None or last is None or first.opened.options != last.opened.options or not last.cast:
         return None
     alone = control.cast if control and control.opened.options == last.opened.options else None
     return keep_ledger(first.cast, last.cast, state.transcript, last.opened.options, alone=alone, names=state.seats)
-
-
-def _last(state: DeliberationState) -> BallotRecord | None:
-    return state.ballots.get("fallback") or state.ballots.get("final")

@@ -154,5 +154,7 @@ def _caveats(events: Sequence[AnyEvent], state: DeliberationState) -> tuple[Clai
     for index in sorted(state.transcript.digests or {}):
         told.append(Claim(text=f"Round {index + 1} no longer fitted into the seats' windows; later turns read a digest of it."))
     for notice in state.drift:
-        told.append(Claim(text=f"Round {notice.round_index + 1} left the question (closeness {notice.figure:.2f})."))
+        told.append(
+            Claim(text=f"Round {notice.round_index + 1} drifted: {notice.figure:.0%} of its statements take up nothing of the question.")
+        )
     return tuple(dict.fromkeys(told))

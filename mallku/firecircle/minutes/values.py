@@ -128,7 +128,7 @@ class RoundMinutes:
     digest: str = ""
     """What later prompts held in its place, if it no longer fitted."""
     drift: float | None = None
-    """How much of the question it still took up, if that was little."""
+    """Share of its statements that take up nothing of the question, if that was noticed; 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +164,7 @@ class BallotMinutes:
     options: tuple[Option, ...]
     """What they chose between."""
     masked: bool
-    """Whether the options' authors were hidden from voters."""
+    """Whether each voter read the options under labels of its own, without their authors."""
     cast: tuple[CastBallot, ...]
     """Valid ballots."""
     spoiled: tuple[tuple[str, SpoiledBallot], ...]
@@ -207,6 +207,8 @@ class Change:
     """Its position in the end."""
     cause: str
     """Kind of the change, as far as it could be told."""
+    explanation: str = ""
+    """The finding in words."""
     turns: tuple[str, ...] = ()
     """Turns that bear on it."""
 
