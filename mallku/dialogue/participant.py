@@ -76,6 +76,21 @@ class Connectable(Protocol):
         ...
 
 
+@runtime_checkable
+class ScoringWishes(Protocol):
+    """A participant that says how its statements are to be scored."""
+
+    @property
+    def score_weight(self) -> float:
+        """Weight of its pattern scores in the circle's aggregate."""
+        ...
+
+    @property
+    def track_reciprocity(self) -> bool:
+        """Whether its statements are scored for reciprocity."""
+        ...
+
+
 async def whole_response(participant: Participant, prompt: Prompt, settings: GenerationSettings) -> Response:
     """Run `respond` to its end and return the `Response`."""
     async for part in participant.respond(prompt, settings):

@@ -39,6 +39,8 @@ class SeatFacts:
     """Weight of its ballot."""
     score_weight: float = 1.0
     """Weight of its pattern scores in the circle's aggregate."""
+    track_reciprocity: bool = True
+    """Whether its statements are scored for reciprocity."""
     spec: str = ""
     """How to seat the same participant again; never a key."""
     model: str = ""

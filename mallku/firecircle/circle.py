@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from mallku import __version__
 from mallku.detectors import Panel, default_panel
-from mallku.dialogue.participant import Connectable, Participant
+from mallku.dialogue.participant import Connectable, Participant, ScoringWishes
 from mallku.dialogue.prompt import GenerationSettings
 from mallku.dialogue.prompt_layout import CHARTER, lay_out
 from mallku.dialogue.transcript import OPTION_LABELS, Transcript, given_options
@@ -118,7 +118,8 @@ class FireCircle:
             persona=chosen,
             participant=participant,
             weight=weight,
-            score_weight=float(getattr(participant, "score_weight", 1.0)),
+            score_weight=participant.score_weight if isinstance(participant, ScoringWishes) else 1.0,
+            track_reciprocity=not isinstance(participant, ScoringWishes) or participant.track_reciprocity,
             settings=settings or GenerationSettings(),
             substitutes=list(substitutes),
         )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from mallku.detectors import JudgedTurn, Panel
+from mallku.dialogue.score import Score
 from mallku.dialogue.transcript import Statement
 from mallku.events import kinds
 from mallku.firecircle.recorder import Recorder
@@ -48,10 +49,17 @@ class Scoring:
         for place in places:
             said = state.transcript.statements[place]
             turn = JudgedTurn(statement=said, previous=self._heard(place), question=state.transcript.question, seats=state.seats)
-            scores = self._panel.judge(turn).scores
+            scores = tuple(self._wished(said.seat, score) for score in self._panel.judge(turn).scores)
             facts.append((kinds.TurnScored, {"turn": said.turn, "seat": said.seat, "scores": scores}))
             await asyncio.sleep(0)
         await self._recorder.record_all(facts)
+
+    def _wished(self, seat: str, score: Score) -> Score:
+        convened = self._recorder.state.convened
+        untracked = [facts.name for facts in convened.seats if not facts.track_reciprocity] if convened else []
+        if score.dimension == "reciprocity" and seat in untracked:
+            return Score.unscored(score.dimension, "reciprocity is not tracked for this seat", detector=score.detector)
+        return score
 
     def _heard(self, place: int) -> tuple[Statement, ...]:
         """Return what the speaker could have heard: nothing of its own round where all spoke at once."""

@@ -21,6 +21,8 @@ class Seat:
     """Weight of its ballot."""
     score_weight: float = 1.0
     """Weight of its pattern scores in the circle's aggregate."""
+    track_reciprocity: bool = True
+    """Whether its statements are scored for reciprocity."""
     settings: GenerationSettings = field(default_factory=GenerationSettings)
     """How its answers are generated."""
     substitutes: list[Participant] = field(default_factory=list)
@@ -40,6 +42,7 @@ class Seat:
             persona=self.persona.instructions,
             weight=self.weight,
             score_weight=self.score_weight,
+            track_reciprocity=self.track_reciprocity,
             spec=known.spec,
             model=known.model,
             server=known.server,

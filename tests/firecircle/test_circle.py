@@ -257,3 +257,23 @@ async def test_weights_count():
     result = await made.deliberate("Which?", options=["one", "two"])
 
     assert result.verdict.option == "A"
+
+
+class Wishing(ScriptedParticipant):
+    def __init__(self, script, *, score_weight=1.0, track_reciprocity=True):
+        super().__init__(script)
+        self.score_weight = score_weight
+        self.track_reciprocity = track_reciprocity
+
+
+async def test_a_seat_can_be_left_out_of_reciprocity_and_of_the_aggregate():
+    def run(weight, track):
+        made = circle(Wishing(["We alone decide about our data."], score_weight=weight, track_reciprocity=track), ["Sell it all to them."])
+        return made.deliberate("Who decides?", options=["we", "they"])
+
+    with_it, without = await run(1.0, track=True), await run(0.0, track=False)
+    of_ada = [score for s in without.statements if s.seat == "Ada" for score in without.scores[s.turn] if score.dimension == "reciprocity"]
+
+    assert all(score.value is None for score in of_ada)
+    assert "not tracked" in of_ada[-1].reason
+    assert with_it.mean_scores() != without.mean_scores()
