@@ -55,7 +55,7 @@ def candidate_urls(url: str) -> tuple[str, ...]:
     path = parts.path.rstrip("/")
     for tail in _TAILS:
         path = path.removesuffix(tail)
-    roots = (path, f"{path}/v1") if path else ("/v1", "", "/engines/v1", "/api")
+    roots = ("/v1", "", "/engines/v1", "/api") if not path else (path,) if path.endswith("/v1") else (path, f"{path}/v1")
     return tuple(urlunsplit((parts.scheme, parts.netloc, root, "", "")) for root in roots)
 
 
