@@ -1,7 +1,6 @@
 """The binding: llama.cpp through llama-cpp-python's low-level interface. The only door to llama_cpp."""
 
 import ctypes
-import json
 import logging
 import math
 import os
@@ -9,23 +8,20 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Final
 
-from mallku.dialogue.prompt import JsonSchema
 from mallku.engine import model_file
 from mallku.engine.decoder import SamplerHandle, Vocabulary
 from mallku.engine.memory import MemoryNeed
 from mallku.engine.planner import Copy, Drop, Run
-from mallku.engine.processors import usable_cores
+from mallku.engine.processors import threads_for
 from mallku.engine.request import EngineFacts, Sampling
 from mallku.engine.sampling import Sampler
 from mallku.engine.settings import EngineSettings
-from mallku.errors import EngineCrashed, EngineUnavailable, ModelFileInvalid, RequestRefused
+from mallku.errors import EngineCrashed, EngineUnavailable, ModelFileInvalid
 
 _INSTALL_HINT: Final = "Install the in-process engine with `pip install 'mallku[llama]'`."
 _SPIN_COUNT: Final = "10000"
 _KV_TYPES: Final = {"f16": 1, "q8_0": 8}
 """Numbers of ggml's types, from ggml.h."""
-_LAX_CHARACTER: Final = r'char ::= [^"\\]'
-_STRICT_CHARACTER: Final = r'char ::= [^"\\\x7F\x00-\x1F]'
 _MARKUP_ENDS: Final = (("<", ">"), ("[", "]"))
 
 
@@ -108,7 +104,7 @@ class LlamaBinding:
         parameters.n_batch = need.batch_tokens
         parameters.n_ubatch = need.batch_tokens
         parameters.n_seq_max = need.sequences
-        parameters.n_threads = parameters.n_threads_batch = settings.threads or usable_cores()
+        parameters.n_threads = parameters.n_threads_batch = settings.threads or threads_for(need.weights_bytes)
         parameters.type_k = parameters.type_v = _KV_TYPES[settings.kv_type]
         parameters.kv_unified = True
         parameters.swa_full = True
@@ -178,17 +174,6 @@ class LlamaBinding:
     def is_end(self, token: int) -> bool:
         """Whether the token ends an answer."""
         return bool(self._lib.llama_vocab_is_eog(self._vocab, token))
-
-    def grammar_of(self, schema: JsonSchema) -> str:
-        """Write a JSON Schema as GBNF, its properties in the schema's order."""
-        from llama_cpp.llama_grammar import json_schema_to_gbnf
-
-        try:
-            return str(json_schema_to_gbnf(json.dumps(schema))).replace(_LAX_CHARACTER, _STRICT_CHARACTER)
-        except (ValueError, KeyError, AttributeError, TypeError, AssertionError, RecursionError, NotImplementedError) as error:
-            raise RequestRefused(
-                f"The JSON Schema cannot be turned into a grammar: {error!r}.", hint="Use plain types, enums, arrays and objects."
-            ) from error
 
     def change_memory(self, operation: Copy | Drop) -> None:
         """Copy or drop memory of a sequence."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mallku.dialogue.prompt import JsonSchema
 from mallku.engine.planner import Copy, Drop, Run
 from mallku.engine.request import EngineFacts, Sampling
 
@@ -50,10 +49,6 @@ class Decoder(Protocol):
 
     def is_end(self, token: int) -> bool:
         """Whether the token ends an answer."""
-        ...
-
-    def grammar_of(self, schema: JsonSchema) -> str:
-        """Write a JSON Schema as GBNF; raises `RequestRefused` if it cannot be."""
         ...
 
     def change_memory(self, operation: Copy | Drop) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Sequence
 
-from mallku.dialogue.prompt import JsonSchema
 from mallku.engine.decoder import SamplerHandle, Vocabulary
 from mallku.engine.planner import Copy, Drop, Run
 from mallku.engine.request import EngineFacts, Sampling
@@ -84,10 +83,6 @@ class FakeBinding:
     def is_end(self, token: int) -> bool:
         """Whether it is the one token that is no byte."""
         return token == BYTES
-
-    def grammar_of(self, schema: JsonSchema) -> str:
-        """Refuse: there are no grammars here."""
-        raise RequestRefused(f"The fake binding keeps no schema: {schema!r}.", hint="Use a real model.")
 
     def change_memory(self, operation: Copy | Drop) -> None:
         """Copy or drop cells."""

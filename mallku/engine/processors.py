@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
+_WEIGHTS_PER_THREAD = 32_000_000
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -22,6 +23,11 @@ def usable_cores(cpuinfo: str | None = None) -> int:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = _physical_cores(read_cpuinfo() if cpuinfo is None else cpuinfo)
     return max(1, min(number for number in (allowed, cores, _quota()) if number))
+
+
+def threads_for(weights_bytes: int) -> int:
+    """Choose the threads of a decode step: one for small models, whose threads would wait for each other longer than they work."""
+    return min(usable_cores(), 1 + weights_bytes // _WEIGHTS_PER_THREAD)
 
 
 def _physical_cores(cpuinfo: str) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mallku.engine.decoder import Decoder, LoadDecoder, SamplerHandle
+from mallku.engine.json_grammar import json_grammar
 from mallku.engine.planner import Drop, Limits, Planner, Step
 from mallku.engine.request import EndReason, EngineRequest, EngineResult, EngineStatistics, TextPiece, TokenLogprob
 from mallku.engine.text_assembly import TextAssembly
@@ -186,7 +187,7 @@ class Worker:
         try:
             if not self._is_open:
                 raise _closed()
-            grammar = self._decoder.grammar_of(request.schema) if request.schema is not None else request.grammar
+            grammar = json_grammar(request.schema) if request.schema is not None else request.grammar
             sampler = self._decoder.new_sampler(request.sampling, grammar)
         except MallkuError as error:
             self._tell(job, error)

@@ -15,7 +15,7 @@ CHAT = (Message(role="system", content="Sit in the circle."), Message(role="user
 
 @pytest.fixture
 async def engine(models):
-    loaded = await load_engine(EngineSettings(model_path=models["llama"], context_length=512))
+    loaded = await load_engine(EngineSettings(model_path=models["llama"], context_length=512, threads=1))
     yield loaded
     await loaded.close()
 
@@ -94,7 +94,7 @@ async def test_log_probabilities_are_those_of_the_model(engine):
 
 
 async def test_closing_ends_running_requests_and_refuses_new_ones(models):
-    engine = await load_engine(EngineSettings(model_path=models["llama"], context_length=2000))
+    engine = await load_engine(EngineSettings(model_path=models["llama"], context_length=2000, threads=1))
     running = asyncio.ensure_future(whole_result(engine, EngineRequest(messages=CHAT, max_tokens=1800, sampling=GREEDY)))
     await asyncio.sleep(0.02)
     await engine.close()

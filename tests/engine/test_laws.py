@@ -23,7 +23,7 @@ async def load(models):
 
     async def load(name, **settings):
         path = BUNDLED if name == "bundled" else models[name]
-        loaded.append(await load_engine(EngineSettings(model_path=path, context_length=700, **settings)))
+        loaded.append(await load_engine(EngineSettings(model_path=path, context_length=700, threads=1, **settings)))
         return loaded[-1]
 
     yield load
