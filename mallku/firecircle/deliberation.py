@@ -1,12 +1,16 @@
 """The result of a deliberation."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mallku.dialogue.score import Score
 from mallku.dialogue.transcript import Statement, Transcript
 from mallku.dialogue.verdict import Verdict
 from mallku.events.kinds import AnyEvent, BallotStage
 from mallku.firecircle.state import BallotRecord, DeliberationState, fold
+
+if TYPE_CHECKING:
+    from mallku.firecircle.minutes import Minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,19 @@ class Deliberation:
     def scores(self) -> dict[str, tuple[Score, ...]]:
         """Scores by turn."""
         return self.state.scores
+
+    @property
+    def minutes(self) -> "Minutes":
+        """What a reader who was not there needs to know, each claim with the turns it rests on."""
+        from mallku.firecircle.minutes import take_minutes
+
+        return take_minutes(self.events)
+
+    def __str__(self) -> str:
+        """Return the minutes as Markdown."""
+        from mallku.firecircle.minutes import to_markdown
+
+        return to_markdown(self.minutes)
 
     def mean_scores(self) -> dict[str, float]:
         """Return the circle's mean of each scored dimension, seats weighted by their `score_weight`; unscored turns do not count."""

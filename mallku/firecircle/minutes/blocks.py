@@ -126,6 +126,11 @@ def anchors(turns: Iterable[str]) -> Mapping[str, str]:
     return given
 
 
+def shortened(text: str, length: int) -> str:
+    """Cut a line at a word, with `…`."""
+    return text if len(text) <= length else text[:length].rsplit(" ", 1)[0] + " …"
+
+
 def visible(text: str) -> str:
     """Show what would be invisible or turn the reading direction: control and direction characters as their code points."""
     return "".join(f"⟨U+{ord(mark):04X}⟩" if _is_hidden(mark) else mark for mark in text)

@@ -113,7 +113,7 @@ def _ballot(ballot: BallotMinutes) -> Iterator[Block]:
                 (Text(cast.vote),),
                 (Text(" ".join(cast.reason.split())),),
                 (Text(", ".join(notes)),),
-                (Code(cast.turn),),
+                (Code(cast.turn),) if cast.turn else (),
             )
         )
     if rows:
@@ -156,7 +156,9 @@ def _changes(minutes: Minutes) -> Iterator[Block]:
     if not any(ballot.stage == "before" for ballot in minutes.ballots):
         return
     yield Heading(2, (Text("Changes of position"),))
-    if minutes.changes:
+    if minutes.secret_ballots:
+        yield Paragraph((Text("Not shown: the ballots were secret."),))
+    elif minutes.changes:
         yield Items(
             tuple(
                 (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mallku.firecircle.minutes.blocks import Block, Heading, Inline, Items, Line, Link, Paragraph, Quote, Strong, Text
+from mallku.firecircle.minutes.blocks import Block, Heading, Inline, Items, Line, Link, Paragraph, Quote, Strong, Text, shortened
 from mallku.firecircle.minutes.seats import PLACES
 from mallku.firecircle.minutes.values import Claim, Minutes, OptionArguments, SeatMinutes
 
@@ -21,13 +21,13 @@ STATUS = {
 def front_page(minutes: Minutes) -> Iterator[Block]:
     """Yield the first page."""
     question = " ".join(minutes.question.split())
-    yield Heading(1, (Text(f"Minutes: {shortened(question)}"),))
+    yield Heading(1, (Text(f"Minutes: {shortened(question, TITLE_LENGTH)}"),))
     if len(question) > TITLE_LENGTH:
         yield Quote(minutes.question, (Text("The question"),))
     count = len(minutes.seats)
     circle = f"A circle of {count} seat{'s' if count != 1 else ''}"
     told = f"{circle} deliberated on {minutes.convened_at:%Y-%m-%d at %H:%M} UTC. {STATUS[minutes.status]}"
-    yield Paragraph((Text(told), Text(f" It ended because {minutes.reason}." if minutes.reason else "")))
+    yield Paragraph((Text(told), Text(f" Why it ended: {minutes.reason}." if minutes.reason else "")))
     yield from _outcome(minutes)
     yield from _people(minutes)
     yield from _reasons(minutes)
@@ -68,14 +68,14 @@ def _person(seat: SeatMinutes) -> Line:
 
 
 def _reasons(minutes: Minutes) -> Iterator[Block]:
-    if not minutes.arguments:
+    if not minutes.arguments or minutes.secret_ballots:
         return
     yield Heading(2, (Text("Why"),))
     for option in minutes.arguments:
         if option.reasons_for or (option.won and option.reasons_against):
             yield Heading(3, (Text(_for_what(option)),))
             if not option.won:
-                yield Paragraph((Text(f"“{shortened(' '.join(option.text.split()))}”"),))
+                yield Paragraph((Text(f"“{shortened(' '.join(option.text.split()), TITLE_LENGTH)}”"),))
             yield from claims(option.reasons_for)
         standing_against = [claim for claim in option.reasons_against if claim not in minutes.dissent and claim not in option.reasons_for]
         if standing_against:
@@ -122,8 +122,3 @@ def links(turns: Iterable[str]) -> tuple[Inline, ...]:
     for place, turn in enumerate(listed):
         parts += [Text(", "), Link(turn)] if place else [Link(turn)]
     return (*parts, Text(")"))
-
-
-def shortened(text: str, length: int = TITLE_LENGTH) -> str:
-    """Cut a line at a word, with `…`."""
-    return text if len(text) <= length else text[:length].rsplit(" ", 1)[0] + " …"

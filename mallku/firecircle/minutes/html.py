@@ -20,9 +20,10 @@ from mallku.firecircle.minutes.blocks import (
     Text,
     anchors,
     lines_of,
+    shortened,
 )
 from mallku.firecircle.minutes.details import details
-from mallku.firecircle.minutes.front_page import front_page, shortened
+from mallku.firecircle.minutes.front_page import TITLE_LENGTH, front_page
 from mallku.firecircle.minutes.values import Minutes
 
 STYLE: Final = """
@@ -49,7 +50,7 @@ def to_html(minutes: Minutes) -> str:
     """Render minutes as an HTML page that loads nothing from anywhere."""
     ids = anchors(minutes.turns)
     body = "\n".join(_block(block, ids) for block in (*front_page(minutes), *details(minutes)))
-    title = escape(shortened(" ".join(" ".join(lines_of(minutes.question)).split())))
+    title = escape(shortened(" ".join(" ".join(lines_of(minutes.question)).split()), TITLE_LENGTH))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"

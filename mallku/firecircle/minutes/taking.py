@@ -1,6 +1,6 @@
 """Taking minutes: from the events of a deliberation, and nothing else, to what a reader needs to know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mallku.dialogue.verdict import Verdict
@@ -10,10 +10,12 @@ from mallku.events.kinds import AnyEvent
 from mallku.firecircle.independence import shared_weights
 from mallku.firecircle.minutes.arguments import agreed_points, arguments_of, deciding, dissent_of, open_points
 from mallku.firecircle.minutes.ballots import ballots_of
+from mallku.firecircle.minutes.blocks import shortened
 from mallku.firecircle.minutes.figures import mean_scores, spending
 from mallku.firecircle.minutes.ledger import changes_of, conformity_of
 from mallku.firecircle.minutes.rounds import rounds_of
 from mallku.firecircle.minutes.seats import locality_of, seats_of
+from mallku.firecircle.minutes.secrecy import concealed
 from mallku.firecircle.minutes.values import BallotMinutes, Claim, Minutes, Record
 from mallku.firecircle.state import DeliberationState, fold
 from mallku.journal import chain_head
@@ -68,6 +70,9 @@ def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
             seed=convened.seed,
         ),
     )
+    decision = convened.plan.get("decision")
+    if isinstance(decision, Mapping) and decision.get("secrecy") == "secret":
+        minutes = concealed(minutes)
     turns = _turns_shown(minutes)
     return replace(minutes, turns=turns, caveats=tuple(_linked(claim, turns) for claim in minutes.caveats))
 
@@ -77,7 +82,7 @@ def _turns_shown(minutes: Minutes) -> tuple[str, ...]:
     for ballot in minutes.ballots:
         shown += [cast.turn for cast in ballot.cast] + [turn for turn, _ in ballot.spoiled]
     shown += [turn for claim in minutes.dissent for turn in claim.turns]
-    return tuple(dict.fromkeys(shown))
+    return tuple(dict.fromkeys(turn for turn in shown if turn))
 
 
 def _linked(claim: Claim, turns: Sequence[str]) -> Claim:
@@ -119,10 +124,9 @@ def _decision(verdict: Verdict, decided: BallotMinutes, turns: tuple[str, ...]) 
     behind = f"{len(verdict.support)} of {len(verdict.support) + sum(map(len, (verdict.dissent, verdict.abstained, verdict.missing)))}"
     if not decided.cast:
         return Claim(text=f"Option {verdict.option} stands without a ballot. {' '.join(verdict.notes)}".strip())
+    chosen = f"{verdict.option}, “{shortened(' '.join(verdict.text.split()), 80)}”,"
     rest = f" ({', '.join(others)})" if others else ""
-    return Claim(
-        text=f"The circle chose option {verdict.option} under the rule “{verdict.rule}”: {behind} seats support it{rest}.", turns=turns
-    )
+    return Claim(text=f"The circle chose option {chosen} under the rule “{verdict.rule}”: {behind} seats support it{rest}.", turns=turns)
 
 
 def _against_before(before: Verdict, first: BallotMinutes, after: Verdict, decided: BallotMinutes) -> Claim:

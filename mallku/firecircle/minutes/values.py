@@ -297,3 +297,5 @@ class Minutes:
     """Ids of all turns these minutes show; every link leads to one of them."""
     record: Record
     """Where this comes from."""
+    secret_ballots: bool = False
+    """Whether it is left out who cast which ballot."""

@@ -21,7 +21,7 @@ def minutes(rich):
 
 def test_the_outcome_is_said_first_with_its_figures(minutes):
     assert minutes.outcome[0].text.startswith(
-        "The circle chose option A under the rule “majority”: 2 of 4 seats support it (1 against, 1 missing)"
+        "The circle chose option A, “A rota”, under the rule “majority”: 2 of 4 seats support it (1 against, 1 missing)"
     )
     assert minutes.outcome[0].turns == ("final.Ada", "final.Ben", "final.Cleo")
     assert minutes.outcome[1].text == "Before the exchange the same seats would have decided otherwise: option B."
@@ -188,6 +188,27 @@ async def test_the_head_is_that_of_the_journal(rich):
 
 def test_the_same_events_give_the_same_minutes(rich):
     assert to_markdown(take_minutes(rich.events)) == to_markdown(take_minutes(rich.events))
+
+
+def test_secret_ballots_do_not_show_who_cast_which(rich):
+    convened, *others = rich.events
+    events = [replace(convened, plan={**convened.plan, "decision": {"secrecy": "secret"}}), *others]
+    minutes = take_minutes(events)
+    final = next(ballot for ballot in minutes.ballots if ballot.stage == "final")
+
+    assert sorted((cast.seat, cast.reason, cast.turn) for cast in final.cast) == [(f"ballot {number}", "", "") for number in (1, 2, 3)]
+    assert sorted(cast.vote for cast in final.cast) == ["A", "A", "B"]
+    assert (final.verdict.support, final.verdict.dissent, minutes.changes) == ((), (), ())
+    assert broken_links(minutes) == ()
+    for render in (to_markdown, to_html, to_json):
+        page = render(minutes)
+        for telling in ("final.Ben", "dissent.Ben", "before.Ada", "Meters work."):
+            assert telling not in page
+        assert "2 of 4 seats support it (1 against, 1 missing)" in page
+
+
+def test_a_deliberation_printed_is_its_minutes(rich):
+    assert str(rich) == to_markdown(take_minutes(rich.events))
 
 
 def test_private_reasoning_is_not_in_the_minutes(rich):
