@@ -28,6 +28,7 @@ from mallku.errors import (
 from mallku.events import kinds
 from mallku.events.bus import EventBus
 from mallku.events.kinds import AnyEvent
+from mallku.firecircle.adapters.endpoint import share_endpoints
 from mallku.firecircle.context_budget import shortage
 from mallku.firecircle.control import Control
 from mallku.firecircle.deliberation import Deliberation
@@ -263,6 +264,7 @@ class FireCircle:
                 return seat.name, error
             return None
 
+        share_endpoints(participant for seat in self.seats for participant in (seat.participant, *seat.substitutes))
         absent = dict(filter(None, await asyncio.gather(*map(connect, self.seats))))
         for seat in self.seats:
             facts = seat.participant.facts

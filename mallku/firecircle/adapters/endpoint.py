@@ -1,7 +1,7 @@
 """One model endpoint as all its participants share it: what is known and learnt about it, and who may ask now."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, runtime_checkable
@@ -120,3 +120,11 @@ class SharesEndpoint(Protocol):
     def share(self, endpoints: Endpoints) -> None:
         """Use the endpoints of `endpoints` from now on, before or after connecting."""
         ...
+
+
+def share_endpoints(participants: Iterable[object]) -> None:
+    """Let all of these participants that ask the same server wait for each other as that server needs it."""
+    endpoints = Endpoints()
+    for participant in participants:
+        if isinstance(participant, SharesEndpoint):
+            participant.share(endpoints)
