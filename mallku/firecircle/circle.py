@@ -37,6 +37,7 @@ from mallku.firecircle.persona import Persona, persona_for
 from mallku.firecircle.plan import Plan, default_plan
 from mallku.firecircle.plan_check import check_plan
 from mallku.firecircle.plan_data import plan_from_data, plan_to_data
+from mallku.firecircle.precedents import precedents
 from mallku.firecircle.proceedings import Proceedings
 from mallku.firecircle.recorder import Recorder
 from mallku.firecircle.scoring import Scoring
@@ -203,6 +204,8 @@ class FireCircle:
 
     async def _convene(self, journal: Journal, question: str, context: str, options: Sequence[str]) -> Deliberation:
         absent = await self._prepare()
+        earlier = await precedents(journal, question, most=self.plan.precedents)
+        context = "\n\n".join(part for part in (context.strip(), earlier) if part)
         seed = self._seed if self._seed is not None else secrets.randbelow(2**31)
         deliberation = _new_id()
         async with journal.lease(deliberation):
@@ -210,7 +213,7 @@ class FireCircle:
             proceedings = Proceedings(plan=self.plan, seats=self.seats, recorder=recorder, control=self.control, seed=seed)
             convened = {
                 "question": question.strip(),
-                "context": context.strip(),
+                "context": context,
                 "options": given_options(list(options)),
                 "seats": tuple(seat.facts() for seat in self.seats),
                 "plan": plan_to_data(self.plan),

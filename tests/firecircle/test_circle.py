@@ -9,6 +9,7 @@ from mallku.errors import ConfigurationError, NoParticipants, QuestionError
 from mallku.events import kinds
 from mallku.firecircle import DecisionPlan, FireCircle, Persona, Plan, RoundPlan, default_plan
 from mallku.firecircle.deliberation import Deliberation
+from mallku.journal import MemoryJournal
 from mallku.testing import EventRecorder, ScriptedParticipant, first_choice
 
 
@@ -277,3 +278,19 @@ async def test_a_seat_can_be_left_out_of_reciprocity_and_of_the_aggregate():
     assert all(score.value is None for score in of_ada)
     assert "not tracked" in of_ada[-1].reason
     assert with_it.mean_scores() != without.mean_scores()
+
+
+async def test_earlier_decisions_on_the_matter_are_cited():
+    journal = MemoryJournal()
+    plan = Plan(rounds=default_plan().rounds, precedents=2)
+    first = await circle(*[votes_for("x")] * 3, journal=journal).deliberate(
+        "Who may read the weather data of the village?", options=["Everybody", "Members only"]
+    )
+    await circle(*[votes_for("x")] * 3, journal=journal).deliberate("Shall we paint the school blue?", options=["Blue", "Green"])
+    ada = ScriptedParticipant(votes_for("x"))
+    later = await circle(ada, *[votes_for("x")] * 2, journal=journal, plan=plan).deliberate("Should the village sell its weather data?")
+
+    assert f"[{first.id}]" in later.transcript.context
+    assert first.verdict.text in later.transcript.context
+    assert "school" not in later.transcript.context
+    assert f"[{first.id}]" in ada.prompts[0].user
