@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-for folder in ("architecture", "firecircle", "support"):
-    sys.path.insert(0, str(Path(__file__).parent / folder))
+# Tests are imported by their place, so that two rooms may have tests of one name; what they share is found here.
+for folder in {path.parent for path in Path(__file__).parent.rglob("*.py") if not path.name.startswith(("test_", "conftest"))}:
+    sys.path.append(str(folder))
 
 _UNSET = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
