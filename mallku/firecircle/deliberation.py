@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mallku.firecircle.minutes import Minutes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Deliberation:
     """One run: question, transcript, scores, ballots, verdict. `str()` of it is its minutes."""
 
@@ -82,6 +82,10 @@ class Deliberation:
         from mallku.firecircle.minutes import take_minutes
 
         return take_minutes(self.events)
+
+    def __repr__(self) -> str:
+        """Return a short description."""
+        return f"<Deliberation {self.id}: {self.status}, {len(self.statements)} statements on {self.question[:60]!r}>"
 
     def __str__(self) -> str:
         """Return the minutes as Markdown."""

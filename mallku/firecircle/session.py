@@ -76,7 +76,7 @@ async def _deliberate(here: Proceedings, scoring: Scoring | None) -> Ending:
         _check_seats(here)
         if here.plan.decision.minority_report:
             await balloting.hear_dissent()
-    return Ending(status="degraded" if remarks(here) else "complete", reason=early.reason if early else "plan done")
+    return Ending(status="degraded" if remarks(here) else "complete", reason=early.reason if early else "the plan was carried out")
 
 
 async def _rounds(here: Proceedings, speaking: Speaking, balloting: Balloting | None, scoring: Scoring | None) -> Ending | None:

@@ -294,3 +294,13 @@ async def test_earlier_decisions_on_the_matter_are_cited():
     assert first.verdict.text in later.transcript.context
     assert "school" not in later.transcript.context
     assert f"[{first.id}]" in ada.prompts[0].user
+
+
+async def test_the_text_of_a_deliberation_is_its_minutes():
+    result = await circle(["We keep it in the village."], ["We sell it."], ["We wait."]).deliberate("Who decides?", options=["we", "they"])
+    minutes = str(result)
+
+    assert "Who decides?" in minutes
+    assert all(text in minutes for text in ("We keep it in the village.", "We sell it.", "We wait."))
+    assert result.id in minutes
+    assert len(repr(result)) < 200
