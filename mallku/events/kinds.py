@@ -454,6 +454,31 @@ class DissentRecorded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryWritten(Event):
+    """A seat summed the deliberation up for people who were not there."""
+
+    kind: Literal["summary_written"] = "summary_written"
+    turn: str
+    """Id of the turn."""
+    seat: str
+    """Who wrote it."""
+    text: str
+    """The summary."""
+    model: str = ""
+    """Model that wrote it, by its own word."""
+    quotations: int = 0
+    """How many quotations it has."""
+    invented: tuple[str, ...] = ()
+    """Quotations that nobody said."""
+    reasoning: str = ""
+    """Private reasoning."""
+    usage: Usage = field(default_factory=Usage)
+    """Tokens."""
+    timings: Timings = field(default_factory=Timings)
+    """Measurements."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConvenerRemarked(Event):
     """The person who convened the circle added a remark that all seats read."""
 
@@ -547,6 +572,7 @@ AnyEvent = (
     | BallotCounted
     | PositionChanged
     | DissentRecorded
+    | SummaryWritten
     | ConvenerRemarked
     | DriftNoticed
     | DeliberationInterrupted

@@ -124,6 +124,8 @@ class Plan:
     """System message of all prompts; the standard charter if empty."""
     endings: tuple[str, ...] = ()
     """Conditions that end the rounds early, such as `agreement(0.8)` or `deadline(600)`; the first that holds counts."""
+    summary_by: str = ""
+    """Seat that sums the deliberation up in the end, or empty for none."""
     precedents: int = 0
     """How many earlier decisions on the matter are laid before the circle, from the same journal."""
     min_seats: int = 1

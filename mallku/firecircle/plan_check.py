@@ -27,6 +27,9 @@ def check_plan(plan: Plan, seats: Sequence[str]) -> None:
         if planned.masked and order.names_seats:
             told = f"Round {index} is masked, and in its order {planned.order!r} participants name each other."
             raise ConfigurationError(told, hint="Show names in this round, or choose another order.")
+    if plan.summary_by and plan.summary_by not in seats:
+        told = f"The summary is to be written by {plan.summary_by!r}, who has no seat."
+        raise ConfigurationError(told, hint=f"The seats are {', '.join(seats)}.")
     candidates = plan.decision.candidates_from
     if candidates is not None and not 0 <= candidates < len(plan.rounds):
         told = f"`candidates_from` is {candidates!r}, and the plan has {len(plan.rounds)} rounds."

@@ -18,6 +18,7 @@ from mallku.firecircle.proceedings import Proceedings
 from mallku.firecircle.progress import progress_of
 from mallku.firecircle.scoring import Scoring
 from mallku.firecircle.speaking import Speaking
+from mallku.firecircle.summing_up import sum_up
 
 DRIFTED: Final = 0.5
 """A round of which more than this share of the statements takes up nothing of the question has left it."""
@@ -76,6 +77,7 @@ async def _deliberate(here: Proceedings, scoring: Scoring | None) -> Ending:
         _check_seats(here)
         if here.plan.decision.minority_report:
             await balloting.hear_dissent()
+    await sum_up(here)
     return Ending(status="degraded" if remarks(here) else "complete", reason=early.reason if early else "the plan was carried out")
 
 

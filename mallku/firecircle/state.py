@@ -74,6 +74,8 @@ class DeliberationState:
     """Changes of position."""
     dissent: dict[str, str] = field(default_factory=dict)
     """Words of the seats that did not support the outcome."""
+    summary: kinds.SummaryWritten | None = None
+    """The summary that a seat wrote, if the plan asked for one."""
     drift: list[kinds.DriftNoticed] = field(default_factory=list)
     """Rounds that left the question."""
     warnings: list[kinds.SeatWarned] = field(default_factory=list)
@@ -177,6 +179,10 @@ class DeliberationState:
             case kinds.DissentRecorded():
                 self._close(event.turn, event.seat, "statement")
                 self.dissent[event.seat] = event.text
+                self._spend(event.seat, event.usage, event.timings)
+            case kinds.SummaryWritten():
+                self._close(event.turn, event.seat, "statement")
+                self.summary = event
                 self._spend(event.seat, event.usage, event.timings)
             case kinds.BallotOpened():
                 self.ballots[event.stage] = BallotRecord(opened=event)

@@ -251,3 +251,19 @@ async def test_a_plan_that_cannot_be_carried_out_is_refused_before_anybody_is_as
     with pytest.raises(ConfigurationError, match=re.escape(said)):
         await made.deliberate("Which?", options=["one", "two"])
     assert not made.seats[0].participant.prompts
+
+
+async def test_a_summary_is_checked_for_words_that_nobody_said():
+    def sums_up(prompt):
+        if "Round: summary" in prompt.user:
+            return 'Ben said "the village keeps its own data", and Cho cried "sell it all tomorrow".'
+        return "I hold that the village keeps its own data."
+
+    plan = Plan(rounds=(OPENING,), summary_by="Ada")
+    made = FireCircle(plan=plan, journal=":memory:", seed=5)
+    for name in ("Ada", "Ben", "Cho"):
+        made.add_participant(ScriptedParticipant(speaker(sums_up)), name=name)
+    result = await made.deliberate("Which?", options=["one", "two"])
+
+    assert result.state.summary.quotations == 2
+    assert result.state.summary.invented == ("sell it all tomorrow",)
