@@ -10,6 +10,9 @@ BallotKind = Literal["choice", "approval", "ranking", "scores", "grades", "posit
 Position = Literal["consent", "reservations", "stand-aside", "block"]
 """Positions of a consensus decision, from full consent to a block."""
 
+Secrecy = Literal["secret", "public"]
+"""Whether it is shown who cast which ballot. Who voted at all is always shown."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ballot:

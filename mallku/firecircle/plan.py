@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from mallku.dialogue.round_kinds import EXCHANGE_INSTRUCTION, INSTRUCTIONS, RoundKind
+from mallku.dialogue.verdict import Secrecy
 from mallku.errors import ConfigurationError
-from mallku.firecircle.decisions import Secrecy
 from mallku.firecircle.visibility import Paradigm, Visibility
 
 FailureStrategy = Literal["strict", "adaptive", "substitute", "wait-and-retry"]

@@ -5,7 +5,7 @@ from mallku.firecircle.decisions.quorum import ballots_needed
 from mallku.firecircle.decisions.recount import Comparison, compare, count_under_all
 from mallku.firecircle.decisions.rule import DecisionRule
 from mallku.firecircle.decisions.rules import RULE_NAMES, decision_rule
-from mallku.firecircle.decisions.secrecy import Secrecy, shown_ballots, shown_verdict
+from mallku.firecircle.decisions.secrecy import shown_ballots, shown_verdict
 from mallku.firecircle.decisions.ties import TIE_BREAKS
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "TIE_BREAKS",
     "Comparison",
     "DecisionRule",
-    "Secrecy",
     "ballots_needed",
     "compare",
     "count_under_all",

@@ -3,12 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
-from mallku.dialogue.verdict import Ballot, Verdict
-
-Secrecy = Literal["secret", "public"]
-"""Whether it is shown who cast which ballot. Who voted at all is always shown."""
+from mallku.dialogue.verdict import Ballot, Secrecy, Verdict
 
 
 def shown_ballots(ballots: Sequence[Ballot], secrecy: Secrecy, *, seed: int = 0) -> tuple[Ballot, ...]:
