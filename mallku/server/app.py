@@ -12,11 +12,14 @@ from starlette.middleware import Middleware
 
 from mallku import __version__
 from mallku.errors import MallkuError
+from mallku.server.completion_routes import completion_router
 from mallku.server.errors import Refusal, error_body, refusal_of
 from mallku.server.guard import Guard
 from mallku.server.json_response import JsonResponse
 from mallku.server.openai_routes import openai_router
+from mallku.server.residency import Residency
 from mallku.server.roster import Roster
+from mallku.server.served_models import served_models
 from mallku.server.service import Service
 from mallku.server.settings import ServerSettings
 
@@ -29,17 +32,23 @@ def create_app(settings: ServerSettings | None = None, *, roster: Roster | None 
         roster: The models; those of the settings if None.
     """
     settings = settings or ServerSettings()
-    service = Service(settings, roster if roster is not None else Roster())
+    residency = Residency(max_memory_gb=settings.max_memory_gb, unload_after_s=settings.unload_after_s)
+    if roster is None:
+        roster = Roster(served_models(settings, residency), default=settings.default_model)
+    service = Service(settings, roster)
+    service.metrics.watch("mallku_model_memory_bytes", "Memory of the models that are loaded.", lambda: residency.memory_gb * 1e9)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await service.roster.close()
+        await residency.close()
 
     guard = Middleware(Guard, settings=settings, keys=service.keys, rate=service.rate, metrics=service.metrics)
     app = FastAPI(title="mallku", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, middleware=[guard])
     app.state.service = service
     app.include_router(openai_router(service))
+    app.include_router(completion_router(service))
     _add_own_routes(app, service)
     app.exception_handler(Refusal)(_on_refusal)
     app.exception_handler(MallkuError)(_on_error)

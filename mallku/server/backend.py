@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, get_args
 
 from mallku.dialogue.message import Message
 from mallku.dialogue.prompt import JsonSchema, ReasoningEffort
@@ -19,6 +19,9 @@ Ability = Literal[
     "frequency_penalty", "logprobs", "logit_bias", "stop", "temperature", "max_tokens", "reasoning", "tools", "many",
 ]  # fmt: skip
 """Something a backend can do. The names of options are those of `Generation`; `many` is several answers to one request."""
+
+ABILITIES: Final[frozenset[Ability]] = frozenset(get_args(Ability))
+"""All abilities there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,9 +77,11 @@ class ChatAnswer:
             choice = choices[index]
             if isinstance(part, Outcome):
                 choice.outcome = part
-            else:
-                (choice.text if part.channel == "text" else choice.reasoning).append(part.text)
+            elif part.channel == "text":
+                choice.text.append(part.text)
                 choice.logprobs += part.logprobs
+            else:
+                choice.reasoning.append(part.text)
         outcomes = [choice.outcome for choice in choices]
         body = {
             **self._head,

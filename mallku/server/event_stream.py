@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from mallku.server.errors import Refusal
+from mallku.errors import MallkuError
+from mallku.server.errors import Refusal, error_body, refusal_of
 from mallku.server.json_response import compact
 
 _Got = TypeVar("_Got")
@@ -85,3 +86,26 @@ class EventStream(Response):
             async for data in events:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def streamed(events: AsyncGenerator[bytes, None], *, model: str) -> Response:
+    """Stream events. What goes wrong before the first one is an ordinary error; afterwards it is an event."""
+    return EventStream(_guarded(events), headers={"x-mallku-model": header_text(model)})
+
+
+async def _guarded(events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    has_begun = False
+    async with aclosing(events):
+        try:
+            async for data in events:
+                yield data
+                has_begun = True
+        except (MallkuError, Refusal) as error:
+            if not has_begun:
+                raise
+            yield event(error_body(error if isinstance(error, Refusal) else refusal_of(error)), name="error")
+
+
+def header_text(text: str) -> str:
+    """Return text fit for a header."""
+    return "".join(mark if " " <= mark <= "~" else "?" for mark in text)

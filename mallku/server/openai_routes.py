@@ -6,14 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from mallku.errors import MallkuError
 from mallku.server.backend import Backend
 from mallku.server.chat_answer import ChatAnswer, Part
 from mallku.server.chat_request import ChatRequest
-from mallku.server.errors import Refusal, error_body, refusal_of
-from mallku.server.event_stream import DONE, EventStream, event, unless_left
+from mallku.server.event_stream import DONE, event, streamed, unless_left
 from mallku.server.json_response import JsonResponse
-from mallku.server.service import Service
+from mallku.server.service import Service, refuse_many
 
 
 def openai_router(service: Service) -> APIRouter:
@@ -69,37 +67,8 @@ def model_data(backend: Backend) -> dict[str, Any]:
     }
 
 
-def refuse_many(backend: Backend, count: int) -> None:
-    """Refuse `n` where the backend gives one answer only."""
-    if count > 1 and "many" not in backend.abilities:
-        raise Refusal(400, f"`n` is {count}; the model {backend.card.id!r} gives one answer.", code="unsupported_parameter", param="n")
-
-
 async def _chat_events(answer: ChatAnswer, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(parts):
         async for chunk in answer.chunks(parts):
             yield event(chunk)
     yield DONE
-
-
-def streamed(events: AsyncGenerator[bytes, None], *, model: str) -> Response:
-    """Stream events. What goes wrong before the first one is an ordinary error; afterwards it is an event."""
-    return EventStream(_guarded(events), headers={"x-mallku-model": header_text(model)})
-
-
-async def _guarded(events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    has_begun = False
-    async with aclosing(events):
-        try:
-            async for data in events:
-                yield data
-                has_begun = True
-        except (MallkuError, Refusal) as error:
-            if not has_begun:
-                raise
-            yield event(error_body(error if isinstance(error, Refusal) else refusal_of(error)), name="error")
-
-
-def header_text(text: str) -> str:
-    """Return text fit for a header."""
-    return "".join(mark if " " <= mark <= "~" else "?" for mark in text)

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from mallku.errors import DeadlineExceeded
 from mallku.server.backend import Backend, Generation, Outcome, Piece, unsupported
@@ -14,6 +15,8 @@ from mallku.server.limits import Admission, RateLimit
 from mallku.server.metrics import Metrics
 from mallku.server.roster import Roster
 from mallku.server.settings import ServerSettings
+
+_Got = TypeVar("_Got")
 
 
 class Service:
@@ -64,44 +67,71 @@ class Service:
                     yield part
         except TimeoutError as error:
             is_over = True
-            limit = f"{self.settings.request_timeout_s:g} seconds"
-            raise DeadlineExceeded(f"The answer took more than {limit}.", hint="Ask for less, or raise request_timeout_s.") from error
+            raise self._late() from error
         finally:
             if not is_over:
                 self.metrics.cancelled(model)
 
-    async def answers(self, backend: Backend, generation: Generation, count: int) -> AsyncGenerator[tuple[int, Piece | Outcome], None]:
+    def answers(self, backend: Backend, generation: Generation, count: int) -> AsyncGenerator[tuple[int, Piece | Outcome], None]:
         """Generate `count` answers to one prompt at once, each part with the index of its answer."""
-        if count == 1:
-            async with aclosing(self.answer(backend, generation)) as parts:
+        return self.batch(backend, [generation] * count)
+
+    async def batch(self, backend: Backend, generations: list[Generation]) -> AsyncGenerator[tuple[int, Piece | Outcome], None]:
+        """Run generations at once; seeded ones count their seeds up. Each part comes with the index of its generation."""
+        if len(generations) == 1:
+            async with aclosing(self.answer(backend, generations[0])) as parts:
                 async for part in parts:
                     yield 0, part
             return
-        queue: asyncio.Queue[tuple[int, Piece | Outcome] | BaseException] = asyncio.Queue(maxsize=64)
+        queue: asyncio.Queue[tuple[int, Piece | Outcome]] = asyncio.Queue(maxsize=64)
 
-        async def run(index: int) -> None:
+        async def run(index: int, generation: Generation) -> None:
             seeded = generation if generation.seed is None else replace(generation, seed=generation.seed + index)
-            try:
-                async with aclosing(self.answer(backend, seeded)) as parts:
-                    async for part in parts:
-                        await queue.put((index, part))
-            except BaseException as error:
-                await queue.put(error)
-                raise
+            async with aclosing(self.answer(backend, seeded)) as parts:
+                async for part in parts:
+                    await queue.put((index, part))
 
-        tasks = [asyncio.ensure_future(run(index)) for index in range(count)]
-        left = count
+        def report(task: "asyncio.Task[None]") -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                errors.append(error)
+                failed.set()
+
+        errors: list[BaseException] = []
+        failed = asyncio.Event()
+        tasks = [asyncio.create_task(run(index, generation)) for index, generation in enumerate(generations)]
+        for task in tasks:
+            task.add_done_callback(report)
+        failing = asyncio.create_task(failed.wait())
+        left = len(generations)
         try:
             while left:
-                got = await queue.get()
-                if isinstance(got, BaseException):
-                    raise got
-                left -= isinstance(got[1], Outcome)
-                yield got
+                getting = asyncio.create_task(queue.get())
+                await asyncio.wait({getting, failing}, return_when=asyncio.FIRST_COMPLETED)
+                if not getting.done():
+                    getting.cancel()
+                    raise errors[0]
+                index, part = getting.result()
+                left -= isinstance(part, Outcome)
+                yield index, part
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for work in (*tasks, failing):
+                work.cancel()
+            await asyncio.gather(*tasks, failing, return_exceptions=True)
+
+    async def limited(self, work: Coroutine[Any, Any, _Got]) -> _Got:
+        """Do something short within the limits."""
+        deadline = asyncio.get_running_loop().time() + self.settings.request_timeout_s
+        try:
+            async with self.admission.room(deadline), asyncio.timeout_at(deadline):
+                return await work
+        except TimeoutError as error:
+            raise self._late() from error
+        finally:
+            work.close()
+
+    def _late(self) -> DeadlineExceeded:
+        limit = f"{self.settings.request_timeout_s:g} seconds"
+        return DeadlineExceeded(f"The answer took more than {limit}.", hint="Ask for less, or raise request_timeout_s.")
 
 
 async def _closable(parts: AsyncIterator[Piece | Outcome]) -> AsyncGenerator[Piece | Outcome, None]:
@@ -119,3 +149,9 @@ def require_ability(backend: Backend, ability: str, path: str) -> None:
     if ability not in backend.abilities:
         message = f"The model {backend.card.id!r} does not serve {path}. `GET /v1/models` tells what each model can do."
         raise Refusal(400, message, code="unsupported_endpoint", param="model")
+
+
+def refuse_many(backend: Backend, count: int) -> None:
+    """Refuse `n` where the backend gives one answer only."""
+    if count > 1 and "many" not in backend.abilities:
+        raise Refusal(400, f"`n` is {count}; the model {backend.card.id!r} gives one answer.", code="unsupported_parameter", param="n")

@@ -1,6 +1,5 @@
-import asyncio
-import threading
-from contextlib import contextmanager
+import sys
+from pathlib import Path
 
 import anthropic
 import httpx2
@@ -10,26 +9,12 @@ import pytest
 from mallku.server.app import create_app
 from mallku.server.participant_backend import ParticipantBackend
 from mallku.server.roster import Roster
-from mallku.server.serving import uvicorn_server
 from mallku.server.settings import ServerSettings
 from mallku.testing import ScriptedParticipant
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-@contextmanager
-def running(app, settings):
-    """Serve an app by uvicorn in a thread and give its address."""
-    server = uvicorn_server(app, settings)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        threading.Event().wait(0.01)
-    try:
-        yield server.address
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
+from support.server_thread import running
 
 
 @pytest.fixture

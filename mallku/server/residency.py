@@ -1,0 +1,106 @@
+"""Which engines are in memory: loaded when asked for, unloaded when idle or when another one needs the room."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mallku.engine import Engine, EngineSettings, load_engine
+from mallku.errors import ModelTooLarge, Overloaded
+
+_GB: Final = 1e9
+
+Load = Callable[[EngineSettings], Awaitable[Engine]]
+"""Loads an engine."""
+
+
+@dataclass(slots=True)
+class _Resident:
+    engine: Engine
+    users: int = 0
+    last_used: float = 0.0
+
+
+class Residency:
+    """Engines by their settings, together within a limit of memory. Belongs to one event loop."""
+
+    def __init__(self, *, max_memory_gb: float, unload_after_s: float, load: Load = load_engine) -> None:
+        self._limit = max_memory_gb
+        self._unload_after_s = unload_after_s
+        self._load = load
+        self._resident: dict[EngineSettings, _Resident] = {}
+        self._loading = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+        self.loads = 0
+        """How often an engine was loaded."""
+
+    @property
+    def memory_gb(self) -> float:
+        """Memory of all engines that are loaded, in 10^9 bytes."""
+        return sum(resident.engine.facts.memory_bytes for resident in self._resident.values()) / _GB
+
+    def engine(self, settings: EngineSettings) -> Engine | None:
+        """Return an engine if it is loaded."""
+        resident = self._resident.get(settings)
+        return resident.engine if resident else None
+
+    @asynccontextmanager
+    async def using(self, settings: EngineSettings) -> AsyncIterator[Engine]:
+        """Hold an engine, loading it if need be; raises a `ModelFileError`, or `Overloaded` if others hold the memory it needs."""
+        resident = self._resident.get(settings) or await self._make_resident(settings)
+        resident.users += 1
+        try:
+            yield resident.engine
+        finally:
+            resident.users -= 1
+            self._rest(settings, resident)
+
+    async def close(self) -> None:
+        """Unload everything."""
+        for settings in list(self._resident):
+            await self._unload(settings)
+        await asyncio.gather(*self._closing)
+
+    async def _make_resident(self, settings: EngineSettings) -> _Resident:
+        async with self._loading:
+            while True:
+                if settings in self._resident:
+                    return self._resident[settings]
+                try:
+                    engine = await self._load(replace(settings, max_memory_gb=max(0.0, self._limit - self.memory_gb)))
+                except ModelTooLarge as error:
+                    if not self._resident:
+                        raise
+                    await self._make_room(error)
+                    continue
+                self.loads += 1
+                resident = self._resident[settings] = _Resident(engine)
+                self._rest(settings, resident)
+                return resident
+
+    async def _make_room(self, error: ModelTooLarge) -> None:
+        """Unload the engine that nobody has used for longest."""
+        idle = [(resident.last_used, settings) for settings, resident in self._resident.items() if not resident.users]
+        if not idle:
+            hint = f"Try again when they are done, or raise max_memory_gb ({self._limit:g})."
+            raise Overloaded(f"Other models are at work and hold the memory: {error.message}", hint=hint, retry_after=10) from error
+        await self._unload(min(idle, key=lambda pair: pair[0])[1])
+
+    def _rest(self, settings: EngineSettings, resident: _Resident) -> None:
+        """Note that a use ended, and unload the engine if none begins for long enough."""
+        loop = asyncio.get_running_loop()
+        resident.last_used = noted = loop.time()
+
+        def look() -> None:
+            if self._resident.get(settings) is resident and not resident.users and resident.last_used == noted:
+                task = asyncio.ensure_future(self._unload(settings))
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+        loop.call_later(self._unload_after_s, look)
+
+    async def _unload(self, settings: EngineSettings) -> None:
+        resident = self._resident.pop(settings, None)
+        if resident is not None:
+            await resident.engine.close()
