@@ -1,6 +1,7 @@
 """How it is decided: ballots in, a verdict out. Everything here is pure."""
 
 from mallku.firecircle.decisions.decide import decide
+from mallku.firecircle.decisions.eligibility import valid_ballots
 from mallku.firecircle.decisions.quorum import ballots_needed
 from mallku.firecircle.decisions.recount import Comparison, compare, count_under_all
 from mallku.firecircle.decisions.rule import DecisionRule
@@ -20,4 +21,5 @@ __all__ = [
     "decision_rule",
     "shown_ballots",
     "shown_verdict",
+    "valid_ballots",
 ]

@@ -50,6 +50,13 @@ def sort_ballots(
     return Sorted(valid=tuple(valid.values()), spoiled=tuple(spoiled), notes=tuple(notes))
 
 
+def valid_ballots(
+    kind: BallotKind, ballots: Iterable[Ballot], options: Sequence[Option], seats: Sequence[str], *, exclude_self_votes: bool = True
+) -> tuple[Ballot, ...]:
+    """Return the ballots as they enter the count, for a recount of exactly what `decide` counted."""
+    return sort_ballots(kind, ballots, options, seats, exclude_self_votes=exclude_self_votes).valid
+
+
 def _fault(ballot: Ballot, kind: BallotKind, labels: Sequence[str], seats: Sequence[str], valid: Mapping[str, Ballot]) -> str:
     if ballot.seat not in seats:
         return "it comes from nobody who sits in the circle"

@@ -1,8 +1,7 @@
 """Ranked pairs: victories are locked in from the widest to the narrowest, leaving out any that would close a circle."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
-from itertools import permutations
 from typing import Final
 
 from mallku.dialogue.verdict import Ballot, Tally
@@ -10,24 +9,27 @@ from mallku.firecircle.decisions.figures import as_support, in_words, listed, or
 from mallku.firecircle.decisions.pairwise import Duels, duel_lines, duels, margin
 from mallku.firecircle.decisions.preference import is_abstention
 
-_MOST_WAYS: Final = 2_000
+_MOST_WAYS: Final = 1_000
 """Ways to lock equal margins that are followed before equal margins that contradict each other are all left out."""
 
-Locked = frozenset[tuple[str, str]]
-"""Pairs (better, worse), closed under chains."""
+Pair = tuple[int, int]
+"""Places of two options, the better one first."""
+
+Locked = tuple[int, ...]
+"""For the option at each place a set of bits: the places of all options locked in below it, directly or through others."""
 
 
 def count_ranked_pairs(ballots: Sequence[Ballot], labels: Sequence[str]) -> Tally:
     """Lock in victories by margin (Tideman 1987).
 
-    Where margins are equal, every order of locking them is followed, and all winners are tied. (Beyond two thousand ways, equal margins
+    Where margins are equal, every order of locking them is followed, and all winners are tied. (Beyond a thousand ways, equal margins
     that contradict each other are all left out.)
     """
     cast = [ballot for ballot in ballots if not is_abstention(ballot)]
     preferring = duels(cast, labels)
     results, lines = _lock_all(preferring, labels)
-    on_top = {label for locked in results for label in labels if not any(worse == label for _, worse in locked)}
-    winners = tuple(label for label in labels if label in on_top) if cast else ()
+    on_top = {place for locked in results for place in _top(locked, range(len(labels)))}
+    winners = tuple(label for place, label in enumerate(labels) if place in on_top) if cast else ()
     ranking = _tiers(results[0], labels) if cast and len(results) == 1 else ()
     wins = {label: Fraction(sum(margin(preferring, label, other) > 0 for other in labels if other != label)) for label in labels}
     return Tally(
@@ -50,33 +52,36 @@ def count_ranked_pairs(ballots: Sequence[Ballot], labels: Sequence[str]) -> Tall
 
 def _lock_all(preferring: Duels, labels: Sequence[str]) -> tuple[list[Locked], list[str]]:
     """Follow all groups of equal margins, widest first; return every locked order that can come of it."""
-    victories = {pair: margin(preferring, *pair) for pair in permutations(labels, 2) if margin(preferring, *pair) > 0}
-    states: set[Locked] = {frozenset()}
+    places = range(len(labels))
+    leads = {(one, other): margin(preferring, labels[one], labels[other]) for one in places for other in places if one != other}
+    states: set[Locked] = {(0,) * len(labels)}
     lines: list[str] = []
-    for width in sorted(set(victories.values()), reverse=True):
-        group = [pair for pair, lead in victories.items() if lead == width]
-        followed = {after for state in states for after in _lock_group(state, group, most=_MOST_WAYS // len(states))}
-        lines.append(f"Margin {in_words(width)}: {_in_words(group, followed)}")
-        states = followed
-    return sorted(states, key=sorted), lines
+    for width in sorted({lead for lead in leads.values() if lead > 0}, reverse=True):
+        group = [pair for pair, lead in leads.items() if lead == width]
+        states = {after for state in states for after in _lock_group(state, group, most=_MOST_WAYS // len(states))}
+        lines.append(f"Margin {in_words(width)}: {_in_words(group, states, labels)}")
+    return sorted(states), lines
 
 
-def _in_words(group: Sequence[tuple[str, str]], followed: set[Locked]) -> str:
+def _in_words(group: Sequence[Pair], states: Collection[Locked], labels: Sequence[str]) -> str:
     """Say what became of a group of equal margins."""
-    named = {pair: f"{pair[0]} over {pair[1]}" for pair in group}
-    kept = [name for pair, name in named.items() if all(pair in state for state in followed)]
-    left = [name for pair, name in named.items() if not any(pair in state for state in followed)]
+    named = {pair: f"{labels[pair[0]]} over {labels[pair[1]]}" for pair in group}
+    kept = [name for pair, name in named.items() if all(_has(state, pair) for state in states)]
+    left = [name for pair, name in named.items() if not any(_has(state, pair) for state in states)]
     open_ones = [name for name in named.values() if name not in kept and name not in left]
     told = [f"{listed(kept)} locked in"] if kept else []
     told += [f"{listed(left)} left out, since it would close a circle"] if left else []
-    told += [f"{listed(open_ones)} would close a circle together, so {len(followed)} ways to go on are followed"] if open_ones else []
+    told += [f"{listed(open_ones)} would close a circle together, so {len(states)} ways to go on are followed"] if open_ones else []
     return "; ".join(told) + "."
 
 
-def _lock_group(locked: Locked, group: Sequence[tuple[str, str]], *, most: int) -> set[Locked]:
+def _lock_group(locked: Locked, group: Sequence[Pair], *, most: int) -> set[Locked]:
     """Return every result of locking a group of equal margins in some order; beyond `most` steps leave out what is contested."""
-    fitting = [pair for pair in group if pair[::-1] not in locked]
-    contested = _on_circles(locked, fitting)
+    fitting = [pair for pair in group if not _has(locked, pair[::-1])]
+    joined = locked
+    for pair in fitting:
+        joined = _lock(joined, pair)
+    contested = [pair for pair in fitting if _has(joined, pair[::-1])]
     start = locked
     for pair in fitting:
         if pair not in contested:
@@ -86,45 +91,39 @@ def _lock_group(locked: Locked, group: Sequence[tuple[str, str]], *, most: int) 
     waiting = [start]
     while waiting:
         state = waiting.pop()
-        open_pairs = [pair for pair in contested if pair not in state and pair[::-1] not in state]
+        open_pairs = [pair for pair in contested if not _has(state, pair) and not _has(state, pair[::-1])]
         if not open_pairs:
             found.add(state)
-        for pair in open_pairs:
-            after = _lock(state, pair)
-            if after not in seen:
-                seen.add(after)
-                waiting.append(after)
+        for after in {_lock(state, pair) for pair in open_pairs} - seen:
+            seen.add(after)
+            waiting.append(after)
         if len(seen) > max(most, 1):
             return {start}
     return found
 
 
-def _on_circles(locked: Locked, group: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the pairs of a group that lie on a circle made of the group and what is locked."""
-    joined = _closure([*locked, *group])
-    return [(better, worse) for better, worse in group if (worse, better) in joined]
+def _has(locked: Locked, pair: Pair) -> bool:
+    return bool(locked[pair[0]] >> pair[1] & 1)
 
 
-def _lock(locked: Locked, pair: tuple[str, str]) -> Locked:
+def _lock(locked: Locked, pair: Pair) -> Locked:
     """Add a pair and all that follows from it."""
-    above = {better for better, worse in locked if worse == pair[0]} | {pair[0]}
-    below = {worse for better, worse in locked if better == pair[1]} | {pair[1]}
-    return locked | {(better, worse) for better in above for worse in below}
+    better, worse = pair
+    below = 1 << worse | locked[worse]
+    return tuple(held | below if place == better or held >> better & 1 else held for place, held in enumerate(locked))
 
 
-def _closure(pairs: Iterable[tuple[str, str]]) -> Locked:
-    locked: Locked = frozenset()
-    for pair in pairs:
-        locked = _lock(locked, pair)
-    return locked
+def _top(locked: Locked, places: Collection[int]) -> list[int]:
+    """Return those of some places above which none of the others is locked in."""
+    return [place for place in places if not any(_has(locked, (other, place)) for other in places if other != place)]
 
 
 def _tiers(locked: Locked, labels: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Peel off those above whom nobody stands, tier by tier."""
-    left = list(labels)
+    left = list(range(len(labels)))
     tiers = []
     while left:
-        top = tuple(label for label in left if not any((other, label) in locked for other in left))
-        tiers.append(top)
-        left = [label for label in left if label not in top]
+        top = _top(locked, left)
+        tiers.append(tuple(labels[place] for place in top))
+        left = [place for place in left if place not in top]
     return tuple(tiers)

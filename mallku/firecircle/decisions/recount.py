@@ -33,7 +33,7 @@ def count_under_all(ballots: Sequence[Ballot], options: Sequence[Option]) -> tup
     """Count the same ballots under every rule they say enough for.
 
     Rankings go under the ranking rules and, by their first places, under plurality and majority; points and grades go further. The ballots
-    must be valid, as `sort_ballots` leaves them.
+    must be valid, own statements struck, as `valid_ballots` returns them.
     """
     labels = tuple(option.label for option in options)
     tallies = []
