@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mallku.dialogue.ballot_form import GRADES
@@ -19,6 +19,9 @@ OPTIONS = given_options(["w", "x", "y", "z"])
 RULES = [*(rule.name for rule in PLAIN_RULES), "supermajority(2/3)"]
 CONDORCET = ["schulze", "ranked-pairs"]
 MONOTONE = ["plurality", "majority", "approval", "score", "borda", "schulze", "ranked-pairs", "majority-judgment"]
+
+# A busy machine is slow, which breaks no law.
+law = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 @st.composite
@@ -65,6 +68,7 @@ def renamed(ballot, names):
     )
 
 
+@law
 @given(elections(), st.randoms(use_true_random=False))
 def test_the_order_of_ballots_and_the_names_of_voters_do_not_matter(election, random):
     rule, ballots = election
@@ -73,6 +77,7 @@ def test_the_order_of_ballots_and_the_names_of_voters_do_not_matter(election, ra
     assert (one.winners, one.ranking, one.support, one.passed) == (other.winners, other.ranking, other.support, other.passed)
 
 
+@law
 @given(elections(), st.permutations(LABELS))
 def test_no_option_is_favoured_by_its_label_or_place(election, permuted):
     rule, ballots = election
@@ -83,12 +88,14 @@ def test_no_option_is_favoured_by_its_label_or_place(election, permuted):
     assert {names[label]: figure for label, figure in tally.support.items()} == dict(other.support)
 
 
+@law
 @given(elections(most=5))
 def test_every_ballot_twice_changes_nothing(election):
     rule, ballots = election
     assert rule.count([*ballots, *ballots], OPTIONS).winners == rule.count(ballots, OPTIONS).winners
 
 
+@law
 @given(elections(most=5))
 def test_a_weight_of_two_is_two_ballots(election):
     rule, ballots = election
@@ -112,7 +119,7 @@ def raised(ballot, label):
             return replace(ballot, grades={**ballot.grades, label: GRADES[0]})
 
 
-@settings(max_examples=300)
+@law
 @given(elections(MONOTONE), st.integers(0, 7))
 def test_more_support_never_unseats_a_winner(election, index):
     rule, ballots = election
@@ -126,7 +133,7 @@ def test_more_support_never_unseats_a_winner(election, index):
         assert winner in rule.count(better, OPTIONS).winners
 
 
-@settings(max_examples=200)
+@law
 @given(elections(CONDORCET))
 def test_who_beats_everybody_is_elected_and_nobody_outside_the_top_set_is(election):
     rule, ballots = election
@@ -138,6 +145,7 @@ def test_who_beats_everybody_is_elected_and_nobody_outside_the_top_set_is(electi
     assert set(winners) <= set(smith_set(preferring, LABELS))
 
 
+@law
 @given(elections([rule for rule in RULES if rule not in {"approval", "score", "star", "majority-judgment"}]))
 def test_what_everybody_puts_first_alone_wins(election):
     rule, ballots = election
@@ -145,6 +153,7 @@ def test_what_everybody_puts_first_alone_wins(election):
     assert rule.count(everyone, OPTIONS).winners == ("C",)
 
 
+@law
 @given(elections(["instant-runoff"]))
 def test_instant_runoff_elects_a_majoritys_first_choice(election):
     rule, ballots = election
@@ -161,6 +170,7 @@ def majority_value_by_hand(grades):
     return value
 
 
+@law
 @given(st.lists(st.tuples(st.sampled_from(GRADES), st.sampled_from(GRADES)), min_size=1, max_size=9))
 def test_the_majority_value_is_what_taking_middle_grades_away_gives(pairs):
     ballots = [Ballot(seat=f"s{index}", kind="grades", grades={"A": one, "B": other}) for index, (one, other) in enumerate(pairs)]
@@ -171,6 +181,7 @@ def test_the_majority_value_is_what_taking_middle_grades_away_gives(pairs):
     assert (ours["A"] > ours["B"], ours["A"] == ours["B"]) == (points["A"] > points["B"], points["A"] == points["B"])
 
 
+@law
 @given(elections(), st.integers(0, 99), st.sampled_from([*TIE_BREAKS[:3], "casting(s1)"]), st.floats(0, 1), st.booleans())
 def test_a_verdict_accounts_for_every_seat_once(election, seed, tie_break, quorum, exclude):
     rule, ballots = election
@@ -189,6 +200,7 @@ def test_a_verdict_accounts_for_every_seat_once(election, seed, tie_break, quoru
         assert verdict.tie_break or verdict.notes
 
 
+@law
 @given(elections([rule for rule in RULES if rule not in {"plurality", "majority", "supermajority(2/3)"}]))
 def test_what_a_seat_says_of_its_own_statement_has_no_effect(election):
     rule, ballots = election
@@ -203,6 +215,7 @@ def test_what_a_seat_says_of_its_own_statement_has_no_effect(election):
     assert one == other
 
 
+@law
 @given(elections(["score", "majority-judgment", "schulze"]))
 def test_recounting_gives_the_declared_rules_own_count_back(election):
     rule, ballots = election

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mallku.dialogue.transcript import Statement
@@ -166,7 +166,7 @@ def test_unknown_orders_are_refused(name):
         st.sampled_from(['{"next": "Ada"}', '{"next": "Ben"}', '{"next": "nobody"}', '{"bid": 3}', '{"bid": 1}', "what?"]), min_size=1
     ),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_round_ends_within_its_turns_whatever_is_answered(*, name, seats, turns, seed, share, answers):
     circle = ("Ada", "Ben", "Cleo", "Dov", "Eve")[:seats]
     given_answers = iter(answers * 100)
