@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from mallku.assembly.config import FILE_NAME, CircleFile, SeatEntry, read_circle
 from mallku.assembly.seating import generation_settings, seat_participant
 from mallku.assembly.settings import Settings
 from mallku.assembly.templates import template
-from mallku.dialogue.participant import Participant
+from mallku.engine import EnginePool
 from mallku.errors import ConfigurationError
 from mallku.events import kinds
 from mallku.events.bus import EventBus
@@ -93,21 +94,30 @@ async def assemble(wishes: Wishes, *, settings: Settings | None = None, ask: "As
     file, told = _circle_file(wishes, settings)
     allow_remote = wishes.allow_remote or file.allow_remote or settings.allow_remote
     journal = wishes.journal or file.journal or settings.journal
+    entries = _entries(wishes, file)
     circle = FireCircle(
         plan=_plan(wishes, file),
         journal=journal,
         bus=bus,
         seed=wishes.seed if wishes.seed is not None else file.seed,
-        allow_remote=allow_remote,
+        allow_remote=allow_remote or any(entry.allow_remote for entry in entries),
     )
-    entries = _entries(wishes, file)
     spoken = wishes.model or file.model or settings.model
     choice = Choice(specs=(spoken,), told="") if spoken else None
     if choice is None and not all(entry.model for entry in entries):
         choice = await choose_speakers()
         told = (*told, choice.told)
+    engines = EnginePool()
     for index, entry in enumerate(entries):
-        _seat(circle, entry, entry.model or (choice.spec(index) if choice else ""), ask=ask, allow_remote=allow_remote)
+        spec = entry.model or (choice.spec(index) if choice else "")
+        speaker = partial(seat_participant, ask=ask, engines=engines, allow_remote=allow_remote, entry=entry)
+        circle.add_participant(
+            speaker(spec),
+            persona=Persona(name=entry.name, role=entry.role, instructions=entry.instructions),
+            weight=entry.weight,
+            settings=generation_settings(entry),
+            substitutes=[speaker(substitute) for substitute in entry.substitutes],
+        )
     return Assembly(circle=circle, journal=journal, question=file.question, context=file.context, options=file.options, told=told)
 
 
@@ -127,9 +137,10 @@ async def assemble_again(
         if name not in names:
             raise ConfigurationError(f"The deliberation has no seat {name!r}.", hint=f"Its seats are {', '.join(names)}.")
     circle = FireCircle(journal=journal, bus=bus, allow_remote=allow_remote)
+    engines = EnginePool()
     for facts in convened.seats:
         spec = anew.get(facts.name, facts.spec)
-        speaker = seat_participant(spec, ask=ask, allow_remote=allow_remote, trusted=facts.name in anew)
+        speaker = seat_participant(spec, ask=ask, engines=engines, allow_remote=allow_remote, trusted=facts.name in anew)
         persona = Persona(name=facts.name, role=facts.role, instructions=facts.persona)
         circle.add_participant(speaker, persona=persona, weight=facts.weight)
     return circle
@@ -198,16 +209,3 @@ def _entries(wishes: Wishes, file: CircleFile) -> tuple[SeatEntry, ...]:
 
 def _entry(persona: Persona) -> SeatEntry:
     return SeatEntry(name=persona.name, role=persona.role, instructions=persona.instructions)
-
-
-def _seat(circle: FireCircle, entry: SeatEntry, spec: str, *, ask: "Ask | None", allow_remote: bool) -> None:
-    def speaker(of: str) -> Participant:
-        return seat_participant(of, ask=ask, allow_remote=allow_remote, entry=entry)
-
-    circle.add_participant(
-        speaker(spec),
-        persona=Persona(name=entry.name, role=entry.role, instructions=entry.instructions),
-        weight=entry.weight,
-        settings=generation_settings(entry),
-        substitutes=[speaker(substitute) for substitute in entry.substitutes],
-    )

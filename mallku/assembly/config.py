@@ -6,7 +6,8 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,10 @@ from mallku.assembly.toml_lines import Place, line_at, lines_of
 from mallku.dialogue.prompt import ReasoningEffort
 from mallku.errors import ConfigurationError
 from mallku.firecircle.decisions.rules import decision_rule
+from mallku.firecircle.endings import ending_condition
 from mallku.firecircle.plan import Plan
+from mallku.firecircle.plan_check import check_plan
+from mallku.firecircle.turn_orders import turn_order
 
 FILE_NAME: Final = "circle.toml"
 """Name under which a circle is looked for in the working directory."""
@@ -147,12 +151,27 @@ def _check_whole(circle: CircleFile, name: str, lines: Mapping[Place, int]) -> N
             told = f"{name}{_line(lines, ('seats', index, 'name'))}: there is already a seat {seat.name!r}."
             raise ConfigurationError(told, hint="Give every seat a name of its own.")
         seen.add(seat.name)
-    if circle.plan and circle.plan.decision.rule != "none":
+    for place, check in _checks(circle):
         try:
-            decision_rule(circle.plan.decision.rule)
+            check()
         except ConfigurationError as error:
-            place = _line(lines, ("plan", "decision", "rule"))
-            raise ConfigurationError(f"{name}{place}: {error.message}", hint=error.hint) from None
+            raise ConfigurationError(f"{name}{_line(lines, place)}: {error.message}", hint=error.hint) from None
+
+
+def _checks(circle: CircleFile) -> Iterator[tuple[Place, Callable[[], object]]]:
+    """Yield what must hold in the plan, each with the place to point at; the plan as a whole comes last."""
+    plan = circle.plan
+    if plan is None:
+        return
+    if plan.decision.rule != "none":
+        yield ("plan", "decision", "rule"), lambda: decision_rule(plan.decision.rule)
+        yield ("plan", "decision", "selection_rule"), lambda: decision_rule(plan.decision.selection_rule)
+    for index, text in enumerate(plan.endings):
+        yield ("plan", "endings", index), partial(ending_condition, text)
+    for index, planned in enumerate(plan.rounds):
+        yield ("plan", "rounds", index, "order"), partial(turn_order, planned.order)
+    if circle.seats:
+        yield ("plan",), lambda: check_plan(plan, [seat.name for seat in circle.seats])
 
 
 def _line(lines: Mapping[Place, int], place: Place) -> str:

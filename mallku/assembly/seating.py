@@ -12,6 +12,7 @@ from mallku.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mallku.assembly.config import SeatEntry
+    from mallku.engine import EnginePool
     from mallku.firecircle.adapters.human import Ask
 
 HUMAN: Final = "human"
@@ -26,7 +27,13 @@ _GENERATION_FIELDS: Final = ("max_tokens", "temperature", "top_p", "top_k", "min
 
 
 def seat_participant(
-    spec: str, *, ask: "Ask | None" = None, allow_remote: bool = False, entry: "SeatEntry | None" = None, trusted: bool = True
+    spec: str,
+    *,
+    ask: "Ask | None" = None,
+    engines: "EnginePool | None" = None,
+    allow_remote: bool = False,
+    entry: "SeatEntry | None" = None,
+    trusted: bool = True,
 ) -> Participant:
     """Return the participant that `spec` describes; nothing is dialled or loaded yet.
 
@@ -34,6 +41,7 @@ def seat_participant(
         spec: `http://HOST:PORT/v1#MODEL`, `SERVER:MODEL`, `gguf:PATH`, `tiny`, `human`, or `python:MODULE:NAME`, a function of no
             arguments that returns a participant.
         ask: Asks the person, for `human`.
+        engines: Where seats that name the same GGUF share one engine.
         allow_remote: Whether it may speak from a public address.
         entry: The seat's further settings, or None.
         trusted: Whether the person who runs the circle wrote the spec; one from a record loads no Python.
@@ -50,7 +58,8 @@ def seat_participant(
     if entry is not None and entry.api_key_env:
         given["api_key"] = _key(entry.name, entry.api_key_env)
     tiny = _rehearsal_model() if text == TINY else None
-    return participant_from_spec(text, tiny=tiny, allow_remote=allow_remote or bool(entry and entry.allow_remote), **given)
+    remote = allow_remote or bool(entry and entry.allow_remote)
+    return participant_from_spec(text, tiny=tiny, engines=engines, allow_remote=remote, **given)
 
 
 def generation_settings(entry: "SeatEntry") -> GenerationSettings:
