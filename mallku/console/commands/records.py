@@ -1,16 +1,12 @@
 """`mallku list`, `show`, `verify` and `search`: reading what the journal keeps."""
 
-import io
-import json
 import sys
 from typing import Literal
 
 import click
 
 from mallku.console.commands.common import begin, in_loop, journal_option
-from mallku.console.line_view import LineView
 from mallku.console.printable import one_line, printable
-from mallku.events.codec import to_data
 from mallku.firecircle import Deliberation
 from mallku.journal import open_journal
 
@@ -50,8 +46,10 @@ async def show(ctx: click.Context, deliberation: str, form: str, journal: str | 
     """Show the minutes of the deliberation ID, which may be shortened to its first letters."""
     settings = begin(ctx)
     async with await open_journal(journal or settings.journal) as record:
-        events = await record.events(await record.resolve(deliberation))
-    text = minutes_text(Deliberation.from_events(events), form)
+        found = await record.resolve(deliberation)
+        events = await record.events(found)
+        head = (await record.verify(found)).head
+    text = minutes_text(Deliberation.from_events(events), form, head=head)
     if form == "md" and sys.stdout.isatty():
         from rich.markdown import Markdown
 
@@ -106,12 +104,9 @@ async def search(ctx: click.Context, words: tuple[str, ...], journal: str | None
     return 0
 
 
-def minutes_text(deliberation: Deliberation, form: str) -> str:
-    """Return the record as plain lines or JSON."""
-    if form == "json":
-        return json.dumps([to_data(event) for event in deliberation.events], indent=2)
-    lines = io.StringIO()
-    view = LineView(lines)
-    for event in deliberation.events:
-        view(event)
-    return lines.getvalue()
+def minutes_text(deliberation: Deliberation, form: str, *, head: str = "") -> str:
+    """Return the minutes as Markdown (`md`), HTML or JSON."""
+    from mallku.firecircle.minutes import take_minutes, to_html, to_json, to_markdown
+
+    write = {"md": to_markdown, "html": to_html, "json": to_json}[form]
+    return write(take_minutes(deliberation.events, head=head))
