@@ -14,7 +14,12 @@ from mallku.detectors.scoring import InputFormat, OutputFormat
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--input", "input_format", type=click.Choice(["jsonl", "csv", "chat"]), help="Form of FILE; told by its ending if not given.")
 @click.option(
-    "--output", "output_format", type=click.Choice(["table", "jsonl", "csv"]), default="table", show_default=True, help="Form of the scores."
+    "--output",
+    "output_format",
+    type=click.Choice(["table", "jsonl", "csv"]),
+    default="table",
+    show_default=True,
+    help="Form of the scores.",
 )
 @click.pass_context
 def score(ctx: click.Context, file: Path, input_format: InputFormat | None, output_format: OutputFormat) -> int:

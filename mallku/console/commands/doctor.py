@@ -1,0 +1,116 @@
+"""`mallku doctor`: what works on this machine, and how to mend the rest."""
+
+import asyncio
+import importlib.metadata
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from mallku import __version__
+from mallku.assembly.config import FILE_NAME, read_circle_file
+from mallku.assembly.settings import Settings
+from mallku.catalog.local_servers import discover_servers
+from mallku.catalog.model_folders import find_model_files
+from mallku.console.commands.common import begin, in_loop
+from mallku.console.printable import one_line
+from mallku.errors import MallkuError
+from mallku.journal import journal_place, open_journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    """What was looked at."""
+    state: Literal["ok", "note", "fault"]
+    """Whether it works, may be wanted, or is broken."""
+    told: str
+    """What was found, and how to mend it."""
+
+
+@click.command()
+@click.pass_context
+@in_loop
+async def doctor(ctx: click.Context) -> int:
+    """Check what works on this machine and say how to mend the rest."""
+    settings = begin(ctx)
+    findings = [
+        Finding(what="mallku", state="ok", told=f"{__version__} on Python {platform.python_version()}, {os.cpu_count()} processors"),
+        _engine(),
+        *await asyncio.gather(_rehearsal(), _servers(), _files(), _journal(settings)),
+        *_circle(settings),
+    ]
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        click.echo(f"{finding.state:<5}  {finding.what:<{width}}  {one_line(finding.told)}")
+    return 1 if any(finding.state == "fault" for finding in findings) else 0
+
+
+def _engine() -> Finding:
+    try:
+        version = importlib.metadata.version("llama-cpp-python")
+    except importlib.metadata.PackageNotFoundError:
+        told = 'llama-cpp-python is not installed; GGUF files need it: pip install "mallku[llama]"'
+        return Finding(what="engine", state="note", told=told)
+    return Finding(what="engine", state="ok", told=f"llama-cpp-python {version}")
+
+
+async def _rehearsal() -> Finding:
+    from mallku.assembly.seating import seat_participant
+    from mallku.dialogue.participant import Connectable
+
+    try:
+        participant = seat_participant("tiny")
+        try:
+            if isinstance(participant, Connectable):
+                await participant.connect()
+        finally:
+            await participant.close()
+    except MallkuError as error:
+        return Finding(what="rehearsal", state="fault", told=str(error))
+    return Finding(what="rehearsal", state="ok", told="the bundled model loads")
+
+
+async def _servers() -> Finding:
+    found = await discover_servers()
+    if not found:
+        return Finding(
+            what="servers", state="note", told="no local server answers on its usual port; name one with --seat NAME=http://HOST:PORT"
+        )
+    told = ", ".join(server.url if server.facts else f"{server.url} ({server.problem})" for server in found)
+    return Finding(what="servers", state="ok", told=told)
+
+
+async def _files() -> Finding:
+    found = await asyncio.to_thread(find_model_files)
+    speaking = [facts for facts in found.models if facts.speaks]
+    if found.unusable:
+        path, reason = found.unusable[0]
+        return Finding(what="files", state="note", told=f"{len(speaking)} usable; {len(found.unusable)} not, the first is {path}: {reason}")
+    return Finding(what="files", state="ok" if speaking else "note", told=f"{len(speaking)} model files; `mallku models` lists them")
+
+
+async def _journal(settings: Settings) -> Finding:
+    place = journal_place(settings.journal)
+    try:
+        async with await open_journal(settings.journal) as record:
+            count = len(await record.deliberations())
+            return Finding(what="journal", state="ok", told=f"{record.place}, {count} deliberations")
+    except MallkuError as error:
+        return Finding(what="journal", state="fault", told=f"{error}" if place in str(error) else f"{place}: {error}")
+
+
+def _circle(settings: Settings) -> list[Finding]:
+    path = settings.circle or Path(FILE_NAME)
+    if not path.is_file() and settings.circle is None:
+        return []
+    try:
+        circle = read_circle_file(path)
+    except MallkuError as error:
+        return [Finding(what="circle", state="fault", told=str(error))]
+    return [Finding(what="circle", state="ok", told=f"{path}, {len(circle.seats)} seats")]
