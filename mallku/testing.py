@@ -80,7 +80,7 @@ class ScriptedParticipant:
 
 
 def first_choice(settings: GenerationSettings) -> str:
-    """Return a valid ballot for the form in `settings.schema`: the first label, the labels in order, or consent."""
+    """Return a valid answer for the form in `settings.schema`: the first label, the labels in order, consent, a name, a bid."""
     import json
 
     properties = (settings.schema or {})["properties"]
@@ -95,6 +95,10 @@ def first_choice(settings: GenerationSettings) -> str:
     elif "scores" in properties:
         labels = list(properties["scores"]["properties"])
         filled = {"scores": {label: max(5 - place, 0) for place, label in enumerate(labels)}}
+    elif "next" in properties:
+        filled = {"next": properties["next"]["enum"][0]}
+    elif "bid" in properties:
+        filled = {"bid": 3}
     else:
         grades = properties["grades"]["properties"]
         filled = {"grades": {label: form["enum"][min(place, len(form["enum"]) - 1)] for place, (label, form) in enumerate(grades.items())}}

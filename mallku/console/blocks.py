@@ -16,6 +16,7 @@ from mallku.console.theme import Marks, seat_style
 from mallku.dialogue.score import Score
 from mallku.dialogue.transcript import Option
 from mallku.events import kinds
+from mallku.firecircle.decisions import shown_ballots, shown_verdict
 from mallku.firecircle.state import BallotRecord, DeliberationState
 
 BAR_WIDTH = 5
@@ -121,20 +122,20 @@ class Blocks:
             table.add_row(Text(option.label, style="key"), self.name(option.author) if authors and option.author else Text(), text)
         return table
 
-    def ballots(self, record: BallotRecord, order: Sequence[str]) -> RenderableType:
+    def ballots(self, record: BallotRecord, state: DeliberationState) -> RenderableType:
         """Return a ballot as it was counted: what each voter chose and why, and how it came out."""
         opened, counted = record.opened, record.counted
-        title = Text(describe.BALLOT_TITLES.get(opened.stage, opened.stage), style="title")
+        title = Text(describe.ballot_title(opened.stage), style="title")
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0), header_style="quiet", pad_edge=False)
         table.add_column("voter", no_wrap=True)
         table.add_column("vote")
         table.add_column("reason", overflow="fold")
-        for seat in order:
-            if seat in record.cast:
-                ballot = record.cast[seat]
-                table.add_row(self.name(seat), Text(describe.ballot_words(ballot), style="key"), Text(one_line(ballot.reason)))
-            elif seat in record.spoiled:
-                table.add_row(self.name(seat), Text("spoiled", style="bad"), Text(one_line(record.spoiled[seat].reason), style="quiet"))
+        cast = [record.cast[seat] for seat in state.seats if seat in record.cast]
+        seed = state.convened.seed if state.convened else 0
+        for ballot in shown_ballots(cast, describe.secrecy(state), seed=seed):
+            table.add_row(self.name(ballot.seat), Text(describe.ballot_words(ballot), style="key"), Text(one_line(ballot.reason)))
+        for seat, spoiled in record.spoiled.items():
+            table.add_row(self.name(seat), Text("spoiled", style="bad"), Text(one_line(spoiled.reason), style="quiet"))
         parts: list[RenderableType] = [title, Text()]
         if any(option.author for option in opened.options):
             parts += [self.options(opened.options, authors=True), Text()]
@@ -145,10 +146,11 @@ class Blocks:
 
     def verdict(self, state: DeliberationState) -> RenderableType | None:
         """Return the panel of the outcome, or None where nothing was counted."""
-        record = state.ballots.get("fallback") or state.ballots.get("final")
+        record = state.ballots.get("final")
         if record is None or record.counted is None:
             return None
-        verdict = record.counted.verdict
+        secrecy = describe.secrecy(state)
+        verdict = shown_verdict(record.counted.verdict, secrecy)
         decided = verdict.status in {"decided", "tied"} and verdict.option
         style = "verdict" if decided else "unresolved"
         head = (
@@ -162,7 +164,7 @@ class Blocks:
         rows.add_row("count", Text(describe.outcome(verdict)))
         if verdict.tie_break:
             rows.add_row("tie", Text(one_line(verdict.tie_break)))
-        if decided:
+        if decided and secrecy == "public":
             rows.add_row("support", Text(describe.listed(verdict.support)))
             rows.add_row("dissent", Text(describe.listed(verdict.dissent)))
         for title, names in (("no side", verdict.abstained), ("no ballot", verdict.missing)):
@@ -171,8 +173,10 @@ class Blocks:
         before = state.ballots.get("before")
         if moved := describe.shift(before.counted.verdict if before and before.counted else None, verdict):
             rows.add_row("shift", Text(moved))
-        for change in state.changes:
+        for change in state.changes if secrecy == "public" else ():
             rows.add_row("moved", Text(one_line(f"{change.seat}: {change.before} → {change.after}, {change.cause}")))
+        if others := describe.other_rules(record.counted):
+            rows.add_row("otherwise", Text(one_line(others)))
         for note in verdict.notes:
             rows.add_row("note", Text(one_line(note)))
         panel = Panel(

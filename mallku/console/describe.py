@@ -6,7 +6,7 @@ from typing import Final
 from mallku.console.printable import one_line
 from mallku.dialogue.response import Timings, Usage
 from mallku.dialogue.score import Score
-from mallku.dialogue.verdict import Ballot, Verdict
+from mallku.dialogue.verdict import Ballot, Secrecy, Verdict
 from mallku.events import kinds
 from mallku.firecircle.state import DeliberationState
 
@@ -15,11 +15,14 @@ DIMENSION_TITLES: Final = {"resource_use": "resources"}
 
 BALLOT_TITLES: Final = {
     "before": "private ballot before the exchange",
-    "control": "asked again, each alone",
+    "control": "private ballot, asked again alone",
+    "selection": "which proposal is put to the circle",
     "final": "final ballot",
-    "fallback": "ballot under the fallback rule",
 }
 """Titles of the ballots by stage."""
+
+A_VOTER: Final = "A voter"
+"""Name of whoever cast a secret ballot."""
 
 SHORT_TITLES: Final = {"sovereignty": "sovereign", "reciprocity": "reciproc.", "resource_talk": "res. talk"}
 """Titles of score dimensions where there is little room."""
@@ -53,6 +56,25 @@ def cost(usage: Usage, timings: Timings) -> str:
     if timings.total_s is not None:
         parts.append(seconds(timings.total_s))
     return " · ".join(parts)
+
+
+def ballot_title(stage: str) -> str:
+    """Return the title of a ballot."""
+    kind, _, number = stage.partition("-")
+    return f"poll after round {number}" if kind == "poll" else BALLOT_TITLES.get(stage, stage)
+
+
+def secrecy(state: DeliberationState) -> Secrecy:
+    """Return whether it may be shown who cast which ballot."""
+    decision = state.convened.plan.get("decision", {}) if state.convened else {}
+    return "secret" if decision.get("secrecy") == "secret" else "public"
+
+
+def other_rules(counted: kinds.BallotCounted) -> str:
+    """Return where the same ballots would come out otherwise under another rule, or nothing."""
+    winners = (counted.verdict.option,)
+    differing = [f"{tally.rule}: {' = '.join(tally.winners) or 'nothing'}" for tally in counted.recounts if tally.winners != winners]
+    return "; ".join(differing) if counted.verdict.option else ""
 
 
 def ballot_words(ballot: Ballot) -> str:

@@ -67,7 +67,9 @@ class HumanPrompt:
                 if turn.deadline_s is not None:
                     self._write(f"You have {seconds(turn.deadline_s)}.")
                 kind = next((_FIELDS[name] for name in (turn.schema or {}).get("properties", {}) if name in _FIELDS), None)
-                return await (self._statement(turn) if kind is None else self._ballot(turn, kind))
+                if kind is not None:
+                    return await self._ballot(turn, kind)
+                return await (self._floor(turn) if turn.schema else self._statement(turn))
 
     @staticmethod
     def _asked(turn: HumanTurn) -> str:
@@ -115,6 +117,23 @@ class HumanPrompt:
                     process.terminate()
             written = [line for line in page.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
         return "\n".join(written).strip() or None
+
+    async def _floor(self, turn: HumanTurn) -> str | None:
+        """Ask for a bid for the floor, or for the next speaker."""
+        properties = (turn.schema or {}).get("properties", {})
+        while True:
+            self._write("answer> ", end="")
+            line = (await self._keyboard.line() or "").strip()
+            if not line or line == "/pass":
+                return None
+            if "bid" in properties and line.isdigit() and int(line) <= properties["bid"].get("maximum", 0):
+                return json.dumps({"reason": "", "bid": int(line)})
+            names = properties.get("next", {}).get("enum", ())
+            named = [name for name in names if name.lower() == line.lower()]
+            if named:
+                return json.dumps({"reason": "", "next": named[0]}, ensure_ascii=False)
+            allowed = ", ".join(names) or f"0 to {properties.get('bid', {}).get('maximum', 0)}"
+            self._write(f"Answer with one of: {printable(allowed)}.")
 
     async def _ballot(self, turn: HumanTurn, kind: BallotKind) -> str | None:
         labels = _labels((turn.schema or {})["properties"], kind)

@@ -53,7 +53,7 @@ class LineView:
             case kinds.StatementMade():
                 self._said(event.seat, event.text, " (broke off)" if event.partial else "")
             case kinds.DissentRecorded():
-                self._said(event.seat, event.text, " (dissent)")
+                self._said(self._voter(event.seat), event.text, " (dissent)")
             case kinds.ConvenerRemarked():
                 self._said("Convener", event.text, " (remark)")
             case kinds.TurnScored() if any(score.is_scored for score in event.scores):
@@ -61,8 +61,7 @@ class LineView:
             case kinds.BallotOpened():
                 self._ballot_opened(event)
             case kinds.BallotCast():
-                reason = f": {one_line(event.ballot.reason)}" if event.ballot.reason else ""
-                self._write(f"{one_line(event.ballot.seat)} votes {describe.ballot_words(event.ballot)}{reason}")
+                self._voted(event)
             case kinds.BallotSpoiled():
                 self._write(f"{one_line(event.spoiled.seat)}'s ballot is spoiled: {one_line(event.spoiled.reason)}")
             case kinds.BallotCounted():
@@ -78,6 +77,10 @@ class LineView:
                 self.say(f"{event.seat} passes. {event.reason}")
             case kinds.TurnFailed():
                 self.say(describe.failure_words(event))
+            case kinds.FloorAnswered() if event.asked == "naming" and event.named:
+                self.say(f"{event.seat} gives the floor to {event.named}")
+            case kinds.FloorAnswered() if event.asked == "bid":
+                self.say(f"{event.seat} bids {event.bid} for the floor")
             case kinds.SeatLost():
                 self.say(f"{event.seat} takes no further part. {event.reason}")
             case kinds.SeatSubstituted():
@@ -88,7 +91,7 @@ class LineView:
                 self.say(f"Round {event.round_index + 1} no longer fits in {event.window} tokens and is read as a digest from now on.")
             case kinds.DriftNoticed():
                 self.say(f"Round {event.round_index + 1} has left the question ({event.figure:.2f} of it is taken up).")
-            case kinds.PositionChanged():
+            case kinds.PositionChanged() if describe.secrecy(self._state) == "public":
                 self.say(f"{event.seat} moved from {event.before} to {event.after}, {event.cause}.")
             case _:
                 pass
@@ -107,21 +110,34 @@ class LineView:
         self._write(f"{one_line(seat)}{remark}: {words}")
 
     def _ballot_opened(self, event: kinds.BallotOpened) -> None:
-        self._write(f"\n== {describe.BALLOT_TITLES.get(event.stage, event.stage)} ({one_line(event.rule)})")
+        self._write(f"\n== {describe.ballot_title(event.stage)} ({one_line(event.rule)})")
         for option in event.options:
             self._write(f"option {option.label}: {one_line(option.text)}")
 
+    def _voter(self, seat: str) -> str:
+        return seat if describe.secrecy(self._state) == "public" else describe.A_VOTER
+
+    def _voted(self, event: kinds.BallotCast) -> None:
+        if describe.secrecy(self._state) == "secret":
+            self._write(f"{one_line(event.ballot.seat)} has voted")
+            return
+        reason = f": {one_line(event.ballot.reason)}" if event.ballot.reason else ""
+        self._write(f"{one_line(event.ballot.seat)} votes {describe.ballot_words(event.ballot)}{reason}")
+
     def _ended(self, event: kinds.DeliberationEnded) -> None:
-        record = self._state.ballots.get("fallback") or self._state.ballots.get("final")
+        record = self._state.ballots.get("final")
         self._write("")
         if record and record.counted:
             verdict = record.counted.verdict
             decided = f"{verdict.option}: {one_line(verdict.text)}" if verdict.option else verdict.status
             self._write(f"verdict: {decided}")
-            self._write(f"support: {describe.listed(verdict.support)}; dissent: {describe.listed(verdict.dissent)}")
+            if describe.secrecy(self._state) == "public":
+                self._write(f"support: {describe.listed(verdict.support)}; dissent: {describe.listed(verdict.dissent)}")
             before = self._state.ballots.get("before")
             if moved := describe.shift(before.counted.verdict if before and before.counted else None, verdict):
                 self._write(f"shift: {moved}")
+            if others := describe.other_rules(record.counted):
+                self._write(f"other rules: {others}")
         self._write(f"{event.status}: {one_line(event.reason)}, {describe.spent(self._state)}")
         for remark in event.remarks:
             self.say(remark)

@@ -102,11 +102,12 @@ class LiveView:
             case kinds.StatementMade():
                 self._print(self._blocks.statement(event))
             case kinds.DissentRecorded():
-                self._print(self._blocks.said(event.seat, event.text, f"dissent {self._marks.separator} minority report"))
+                seat = event.seat if describe.secrecy(state) == "public" else describe.A_VOTER
+                self._print(self._blocks.said(seat, event.text, f"dissent {self._marks.separator} minority report"))
             case kinds.TurnScored():
                 self._note_scores(event)
             case kinds.BallotCounted() if event.stage in state.ballots:
-                self._print(self._blocks.ballots(state.ballots[event.stage], state.seats))
+                self._print(self._blocks.ballots(state.ballots[event.stage], state))
             case kinds.DeliberationEnded():
                 self._end(event)
             case _:
@@ -119,6 +120,8 @@ class LiveView:
                 self.say(f"{one_line(event.seat)} passes{reason}")
             case kinds.TurnFailed():
                 self.say(describe.failure_words(event), "warn" if event.will_retry else "bad")
+            case kinds.FloorAnswered() if event.asked == "naming" and event.named:
+                self.say(f"{one_line(event.seat)} gives the floor to {one_line(event.named)}")
             case kinds.SeatLost():
                 self.say(f"{one_line(event.seat)} takes no further part. {event.reason}", "bad")
             case kinds.SeatSubstituted():
@@ -181,7 +184,7 @@ class LiveView:
     def _head(self) -> Text:
         now, dot = self._progress, f" {self._marks.separator} "
         if now.ballot is not None:
-            step = describe.BALLOT_TITLES.get(now.ballot.stage, now.ballot.stage)
+            step = describe.ballot_title(now.ballot.stage)
         elif now.round is not None:
             step = f"round {now.round.round_index + 1} of {now.round.rounds_planned}{dot}{one_line(now.round.title)}"
         else:

@@ -8,7 +8,7 @@ from mallku.events import kinds
 from mallku.events.kinds import AnyEvent
 from mallku.firecircle.state import DeliberationState
 
-Doing = Literal["waits", "is asked", "thinks", "speaks", "spoke", "passed", "failed", "is lost", "votes", "voted", "dissents"]
+Doing = Literal["waits", "is asked", "thinks", "speaks", "spoke", "passed", "failed", "is lost", "votes", "voted", "chooses", "dissents"]
 """What a seat does."""
 
 
@@ -36,7 +36,7 @@ class SeatProgress:
     @property
     def is_busy(self) -> bool:
         """Whether it was asked and has not answered yet."""
-        return self.doing in {"is asked", "thinks", "speaks", "votes", "dissents"}
+        return self.doing in {"is asked", "thinks", "speaks", "votes", "chooses", "dissents"}
 
 
 class Progress:
@@ -97,6 +97,8 @@ class Progress:
                 self._set(event.spoiled.seat, "failed")
             case kinds.DissentRecorded():
                 self._set(event.seat, "spoke")
+            case kinds.FloorAnswered():
+                self._set(event.seat, "waits")
             case kinds.SeatLost():
                 self._set(event.seat, "is lost")
             case kinds.TurnScored():
@@ -112,7 +114,12 @@ class Progress:
         seat = self.seats[event.seat]
         seat.turn, seat.text, seat.pieces, seat.since = event.turn, "", 0, event.at
         stage = event.turn.split(".", 1)[0]
-        seat.doing = "is asked" if stage.startswith("r") and stage[1:].isdigit() else "dissents" if stage == "dissent" else "votes"
+        if stage.startswith("r") and stage[1:].isdigit():
+            seat.doing = "is asked"
+        elif stage.startswith("floor"):
+            seat.doing = "chooses"
+        else:
+            seat.doing = "dissents" if stage == "dissent" else "votes"
 
     def _hear(self, event: kinds.TurnDelta) -> None:
         seat = self.seats.get(event.seat)
@@ -122,5 +129,5 @@ class Progress:
         self.pieces += 1
         if seat.doing in {"is asked", "thinks", "speaks"}:
             seat.doing = "thinks" if event.channel == "reasoning" else "speaks"
-        if event.channel == "text" and seat.doing != "votes":
+        if event.channel == "text" and seat.doing not in {"votes", "chooses"}:
             seat.text += event.text

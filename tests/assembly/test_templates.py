@@ -1,6 +1,7 @@
 import pytest
 
 from mallku.assembly.templates import template, templates
+from mallku.detectors import Panel
 from mallku.errors import ConfigurationError
 from mallku.firecircle import FireCircle, Persona
 from mallku.testing import ScriptedParticipant
@@ -24,7 +25,7 @@ def test_a_template_says_what_it_is_for_and_reads_as_a_circle_file(name):
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_template_runs_to_its_end(name):
     file = template(name).circle
-    circle = FireCircle(plan=file.plan, journal=":memory:", seed=1)
+    circle = FireCircle(plan=file.plan, journal=":memory:", seed=1, panel=Panel(()))
     for seat in file.seats:
         speaker = ScriptedParticipant(
             [f"{seat.name} says that water and gardens matter, because {word}." for word in ("rain", "soil", "sun")]
