@@ -104,6 +104,10 @@ class StandIn:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Listen no more and drop all connections."""
         self._server.close()
         for task in list(self._tasks):
             task.cancel()
