@@ -75,7 +75,9 @@ class Floor:
     @property
     def turns_left(self) -> int:
         """Turns that the round still has."""
-        return (len(self.seats) if self.most_turns is None else self.most_turns) - len(self.turns)
+        # a seat that was lost after its turn took none from the others
+        each = len({*self.seats, *(taken.seat for taken in self.turns)})
+        return (each if self.most_turns is None else self.most_turns) - len(self.turns)
 
     def turns_of(self, seat: str) -> int:
         """Count the turns a seat had in this round."""
