@@ -70,7 +70,7 @@ class LlamaBinding:
     def _load(self, settings: EngineSettings, on_progress: Callable[[float], None]) -> None:
         lib = self._lib
         shape, need = model_file.examine(lib, settings)
-        self._model = model_file.load(lib, settings, on_progress)
+        self._model = model_file.load(lib, settings, shape.file_type, on_progress)
         self._vocab = lib.llama_model_get_vocab(self._model)
         self._context = self._new_context(settings, need, pooled=shape.embeds)
         self._memory = lib.llama_get_memory(self._context)

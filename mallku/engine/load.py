@@ -3,15 +3,17 @@
 import asyncio
 from dataclasses import dataclass
 
+from mallku.engine.binding import LlamaBinding
 from mallku.engine.engine import Engine, OnProgress
+from mallku.engine.isolated import IsolatedEngine
 from mallku.engine.settings import EngineSettings
 from mallku.engine.threaded import ThreadedEngine
 
 
 async def load_engine(settings: EngineSettings, on_progress: OnProgress | None = None) -> Engine:
-    """Load a GGUF; raises a `ModelFileError`. Cancelling it gives up the loading."""
-    from mallku.engine.binding import LlamaBinding
-
+    """Load a GGUF, here or in a child process; raises a `ModelFileError`. Cancelling it gives up the loading."""
+    if settings.isolate:
+        return await IsolatedEngine.load(settings, on_progress)
     return await ThreadedEngine.load(lambda tell: LlamaBinding(settings, tell), on_progress)
 
 

@@ -25,6 +25,8 @@ class Shape:
 
     architecture: str
     """Such as `llama`."""
+    file_type: str
+    """Number of llama.cpp's file type: the format of most weights."""
     weights_bytes: int
     """Size of all tensors."""
     layers: int

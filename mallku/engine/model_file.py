@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from mallku.engine.memory import MemoryNeed, Shape, per_layer, plan_memory
-from mallku.engine.processors import has_amx, read_cpuinfo
+from mallku.engine.processors import read_cpuinfo
+from mallku.engine.self_check import build_name, check_in_child, fast_path_is_safe, remembered_here
 from mallku.engine.settings import EngineSettings
 from mallku.errors import ModelFileInvalid, ModelFileMissing
 
@@ -37,12 +38,12 @@ def examine(lib: Any, settings: EngineSettings) -> tuple[Shape, MemoryNeed]:
     return shape, plan_memory(settings, shape)
 
 
-def load(lib: Any, settings: EngineSettings, on_progress: Callable[[float], None]) -> Any:
+def load(lib: Any, settings: EngineSettings, file_type: str, on_progress: Callable[[float], None]) -> Any:
     """Load the weights; raises `ModelFileInvalid`."""
     parameters = lib.llama_model_default_params()
     parameters.n_gpu_layers = settings.gpu_layers
     parameters.main_gpu = settings.main_gpu
-    parameters.use_extra_bufts = not has_amx(read_cpuinfo())
+    parameters.use_extra_bufts = _may_repack(lib, settings, file_type)
     if settings.tensor_split:
         shares = (ctypes.c_float * lib.llama_max_devices())(*settings.tensor_split)
         parameters.tensor_split = shares
@@ -58,6 +59,13 @@ def load(lib: Any, settings: EngineSettings, on_progress: Callable[[float], None
     callback = lib.llama_progress_callback(tell)
     parameters.progress_callback = callback
     return _load(lib, settings.model_path, parameters)
+
+
+def _may_repack(lib: Any, settings: EngineSettings, file_type: str) -> bool:
+    """Whether ggml may repack weights for this CPU, which is where its AMX code comes in."""
+    cpuinfo = read_cpuinfo()
+    build = build_name(Path(lib.__file__).parent / "lib", cpuinfo, file_type)
+    return fast_path_is_safe(settings.fast_path, cpuinfo, build, remembered_here(), lambda: check_in_child(settings.model_path))
 
 
 def metadata(lib: Any, model: Any, key: str) -> str:
@@ -157,6 +165,7 @@ def _shape(lib: Any, model: Any, *, embeds: bool) -> Shape:
         width=width,
         feed_forward=figure("feed_forward_length"),
         heads=heads,
+        file_type=metadata(lib, model, "general.file_type"),
         vocabulary=lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(model)),
         trained_length=figure("context_length"),
         window=figure("attention.sliding_window"),

@@ -7,10 +7,10 @@ from typing import Literal
 KvType = Literal["f16", "q8_0"]
 """Number format of the key-value memory: `q8_0` takes 17/32 of the room of `f16`."""
 
-FastPath = Literal["off", "remembered", "check"]
+FastPath = Literal["off", "remembered", "check", "trust"]
 """Whether ggml's AMX code may run on a CPU that reports AMX, where it can crash in some virtual machines
 (https://github.com/ggml-org/llama.cpp/issues/20824): never; only if a self-check of this build has passed before; run that self-check
-in a child process if no result is remembered. Elsewhere it makes no difference."""
+in a child process if no result is remembered; always. Elsewhere it makes no difference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class EngineSettings:
     """Most tokens computed in one step."""
     prefill_chunk: int = 128
     """Most prompt tokens computed in a step in which other requests are waiting for their next token."""
-    fast_path: FastPath = "remembered"
+    fast_path: FastPath = "check"
     """What is done on CPUs with AMX."""
     embeddings: bool = False
     """Load for `embed` instead of `generate`; embedding models are recognised without it."""
