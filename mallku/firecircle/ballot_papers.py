@@ -18,6 +18,8 @@ class BallotPaper:
     """The options in the order and under the labels that this voter reads, without authors."""
     original: Mapping[str, str]
     """The real label for each label on the paper."""
+    unread: tuple[str, ...] = ()
+    """Real labels of options that do not stand on the paper, such as the reader's own statement; its ballot is silent on them."""
 
     @property
     def positions(self) -> tuple[str, ...]:
@@ -34,7 +36,7 @@ class BallotPaper:
             ranking=tuple(tuple(real[label] for label in tier) for tier in ballot.ranking),
             scores={real[label]: points for label, points in ballot.scores.items()},
             grades={real[label]: grade for label, grade in ballot.grades.items()},
-            silent=tuple(real[label] for label in ballot.silent),
+            silent=(*(real[label] for label in ballot.silent), *self.unread),
         )
 
 
@@ -72,4 +74,5 @@ def paper_as_read(options: Sequence[Option], reading: Sequence[str], reader: str
         reader=reader,
         options=tuple(replace(option, label=label, author="") for label, option in pairs),
         original={label: option.label for label, option in pairs},
+        unread=tuple(option.label for option in options if option.label not in reading),
     )

@@ -9,7 +9,7 @@ from mallku.dialogue.prompt_layout import lay_out_shared
 from mallku.dialogue.transcript import Statement, Transcript, given_options
 from mallku.dialogue.verdict import Ballot
 from mallku.errors import ConfigurationError
-from mallku.firecircle.ballot_papers import ballot_papers
+from mallku.firecircle.ballot_papers import ballot_papers, paper_as_read
 from mallku.firecircle.masks import mask_names, mask_statements, masks_for
 from mallku.firecircle.visibility import as_seen, visible
 
@@ -129,3 +129,10 @@ def test_every_kind_of_ballot_is_read_back():
 def test_labels_can_stay():
     papers = ballot_papers(given_options(["x", "y", "z"]), SEATS, seed=2, relabel=False)
     assert all(paper.positions == tuple(option.label for option in paper.options) for paper in papers)
+
+
+def test_a_ballot_is_silent_on_what_did_not_stand_on_its_paper():
+    paper = paper_as_read(given_options(["x", "y", "z"]), ("C", "A"), "Ben", relabel=True)
+    assert [(option.label, option.text) for option in paper.options] == [("A", "z"), ("B", "x")]
+    back = paper.read_back(Ballot(seat="Ben", kind="ranking", ranking=(("B",), ("A",))))
+    assert (back.ranking, back.silent) == ((("A",), ("C",)), ("B",))

@@ -27,7 +27,7 @@ def derive(ballot: Ballot, kind: BallotKind, labels: Sequence[str]) -> Ballot | 
             return replace(bare, ranking=_said(ballot, tiers))
         case "choice":
             alone = len(tiers) > 1 and len(tiers[0]) == 1
-            only = len(labels) == 1 and any(_said(ballot, tiers))
+            only = sum(map(len, tiers)) == 1 and any(_said(ballot, tiers))
             return replace(bare, choice=tiers[0][0] if alone or only else None)
         case "approval" if ballot.kind == "grades":
             return replace(bare, approved=tuple(label for label, grade in ballot.grades.items() if GRADES.index(grade) <= ACCEPTABLE))

@@ -74,7 +74,7 @@ def strike_own(ballot: Ballot, own: Sequence[str]) -> Ballot | None:
         return None
     return replace(
         ballot,
-        silent=(*ballot.silent, *own),
+        silent=tuple(dict.fromkeys((*ballot.silent, *own))),
         approved=tuple(label for label in ballot.approved if label not in own),
         ranking=tuple(kept for tier in ballot.ranking if (kept := tuple(label for label in tier if label not in own))),
         scores={label: points for label, points in ballot.scores.items() if label not in own},
