@@ -97,7 +97,7 @@ def stopped() -> Condition:
 
 
 def agreement(share: float = 1.0) -> Condition:
-    """End when at least this share of the seats puts the same first in the latest poll."""
+    """End when at least this share of the seats puts the same first in the latest poll, and nobody blocks."""
     _check("The share of `agreement`", share, above=0.5, at_most=1.0)
 
     def check(progress: Progress) -> Ending | None:
@@ -105,7 +105,7 @@ def agreement(share: float = 1.0) -> Condition:
             return None
         position, behind = _largest(progress.polls[-1])
         seats = len(progress.polls[-1])
-        if not behind or behind < round(share * seats, 9):
+        if not behind or behind < round(share * seats, 9) or _blocking(progress.polls[-1]):
             return None
         return Ending(reason="agreement", detail=f"{behind} of {seats} seats put {_named(position)} first.")
 
@@ -115,14 +115,14 @@ def agreement(share: float = 1.0) -> Condition:
 def stability(polls: int = 2) -> Condition:
     """End when nobody moved over this many polls in a row while a majority, but not everybody, stands behind one position.
 
-    Everybody behind one position is agreement; no majority is an impasse.
+    Everybody behind one position is agreement; no majority, or a block, is an impasse.
     """
     _check("The number of polls of `stability`", polls, above=1)
 
     def check(progress: Progress) -> Ending | None:
         position, behind = _unmoved(progress.polls, polls)
         seats = len(progress.polls[-1]) if progress.polls else 0
-        if not seats or not seats / 2 < behind < seats:
+        if not seats or not seats / 2 < behind < seats or _blocking(progress.polls[-1]):
             return None
         return Ending(
             reason="stability",
@@ -141,9 +141,8 @@ def impasse(polls: int = 2) -> Condition:
         if behind < 0:
             return None
         latest = progress.polls[-1]
-        blocks = [seat for seat, position in latest.items() if position == ("block",)]
-        if blocks:
-            return Ending(reason="impasse", detail=f"Nobody moved over {polls} polls and {', '.join(blocks)} still blocks.")
+        if _blocking(latest):
+            return Ending(reason="impasse", detail=f"Nobody moved over {polls} polls and {', '.join(_blocking(latest))} still blocks.")
         if 2 * behind > len(latest):
             return None
         return Ending(
@@ -239,6 +238,10 @@ def _largest(poll: Poll) -> tuple[tuple[str, ...], int]:
     taken = [position for position in poll.values() if position]
     position = max(taken, key=taken.count, default=())
     return position, taken.count(position)
+
+
+def _blocking(poll: Poll) -> list[str]:
+    return [seat for seat, position in poll.items() if position == ("block",)]
 
 
 def _unmoved(polls: Sequence[Poll], times: int) -> tuple[tuple[str, ...], int]:

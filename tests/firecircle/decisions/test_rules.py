@@ -348,7 +348,10 @@ def test_a_recount_of_silent_ballots_is_as_fair_as_the_count():
     """The author of A reads only B; its ballot must not count against A under any other rule."""
     options = [Option(label="A", text="x", author="s0"), Option(label="B", text="y")]
     silent = Ballot(seat="s0", kind="ranking", ranking=(("B",),), silent=("A",))
-    ballots = [silent, *(Ballot(seat=f"s{n}", kind="ranking", ranking=order) for n, order in [(1, (("A",), ("B",))), (2, (("B",), ("A",)))])]
+    ballots = [
+        silent,
+        *(Ballot(seat=f"s{n}", kind="ranking", ranking=order) for n, order in [(1, (("A",), ("B",))), (2, (("B",), ("A",)))]),
+    ]
     verdict = decide(decision_rule("schulze"), ballots, [], options, ["s0", "s1", "s2"])
     assert verdict.tally in count_under_all(ballots, options)
     winners = {tally.rule: tally.winners for tally in count_under_all(ballots, options)}
