@@ -72,7 +72,16 @@ def test_each_condition_names_its_reason_or_lets_the_circle_go_on(condition, pro
 
 
 def test_no_figures_fit_two_of_agreement_stability_and_impasse():
-    for texts in [("AAA", "AAA"), ("AAB", "AAB"), ("ABC", "ABC"), ("AB", "AB"), ("A--", "A--"), ("---", "---"), ("AA!", "AA!"), ("!!!", "!!!")]:
+    for texts in [
+        ("AAA", "AAA"),
+        ("AAB", "AAB"),
+        ("ABC", "ABC"),
+        ("AB", "AB"),
+        ("A--", "A--"),
+        ("---", "---"),
+        ("AA!", "AA!"),
+        ("!!!", "!!!"),
+    ]:
         progress = polls(*texts)
         assert sum(reason(name, progress) is not None for name in ("agreement", "stability", "impasse")) == 1, texts
 
