@@ -29,6 +29,7 @@ MallkuError                        message: what happened, with the value; hint:
 │   ├── JournalTooNew              a newer mallku wrote it
 │   ├── JournalDamaged             it is not a journal, or its hash chain is broken
 │   └── UnknownDeliberation        no deliberation has this id
+├── BridgeError                    events cannot be carried to or from another process
 └── DeliberationError              the deliberation cannot go on
     ├── NoParticipants             nobody sits in the circle
     └── QuorumLost                 too few seats are left
@@ -203,6 +204,10 @@ class JournalDamaged(JournalError):
 
 class UnknownDeliberation(JournalError):
     """No deliberation in the journal has this id."""
+
+
+class BridgeError(MallkuError):
+    """Events cannot be carried to or from another process."""
 
 
 class DeliberationError(MallkuError):
