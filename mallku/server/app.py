@@ -12,12 +12,14 @@ from starlette.middleware import Middleware
 
 from mallku import __version__
 from mallku.errors import MallkuError
+from mallku.server.anthropic_routes import anthropic_router
 from mallku.server.completion_routes import completion_router
 from mallku.server.errors import Refusal, error_body, refusal_of
 from mallku.server.guard import Guard
 from mallku.server.json_response import JsonResponse
 from mallku.server.openai_routes import openai_router
 from mallku.server.residency import Residency
+from mallku.server.responses_routes import responses_router
 from mallku.server.roster import Roster
 from mallku.server.served_models import served_models
 from mallku.server.service import Service
@@ -49,6 +51,8 @@ def create_app(settings: ServerSettings | None = None, *, roster: Roster | None 
     app.state.service = service
     app.include_router(openai_router(service))
     app.include_router(completion_router(service))
+    app.include_router(responses_router(service))
+    app.include_router(anthropic_router(service))
     _add_own_routes(app, service)
     app.exception_handler(Refusal)(_on_refusal)
     app.exception_handler(MallkuError)(_on_error)

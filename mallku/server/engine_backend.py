@@ -9,8 +9,9 @@ from mallku.dialogue.message import Message
 from mallku.dialogue.response import Delta, Usage
 from mallku.engine import Engine, EngineRequest, EngineResult, EngineSettings, Sampling, TextPiece, TokenLogprob
 from mallku.errors import ContextOverflow, RequestRefused
-from mallku.server.backend import Ability, Generation, ModelCard, Outcome, Piece, TokenChoice, Vectors
+from mallku.server.backend import Ability, Finish, Generation, ModelCard, Outcome, Piece, TokenChoice, Vectors
 from mallku.server.residency import Residency
+from mallku.server.tool_speech import forced_call_schema, splitter_for, template_tools, tool_calls
 from mallku.wire.answer_channels import AnswerChannels
 
 _ALWAYS: Final[frozenset[Ability]] = frozenset(
@@ -99,20 +100,16 @@ class EngineBackend:
     async def generate(self, generation: Generation) -> AsyncIterator[Piece | Outcome]:
         """Generate by the engine, private reasoning apart from the answer."""
         request = self._request(generation)
-        channels = AnswerChannels(opened=self._model.traits.opens_reasoning) if generation.messages and not _is_formed(generation) else None
+        reader = _Reader(generation, opened=self._model.traits.opens_reasoning)
         async with self._residency.using(self._model.settings) as engine, aclosing(_fitted(engine, request)) as parts:
             async for part in parts:
                 if isinstance(part, EngineResult):
-                    for delta in channels.finish() if channels else ():
-                        yield Piece(text=delta.text, channel=delta.channel)
-                    yield _outcome(part)
-                    continue
-                deltas = channels.add_text(part.text) if channels else [Delta(text=part.text)]
-                choices = tuple(map(_choice, part.logprobs))
-                if choices and not deltas:
-                    deltas = [Delta(text="")]
-                for place, delta in enumerate(deltas):
-                    yield Piece(text=delta.text, channel=delta.channel, logprobs=choices if place == 0 else ())
+                    for piece in reader.end():
+                        yield piece
+                    yield reader.outcome(part)
+                else:
+                    for piece in reader.add(part):
+                        yield piece
 
     async def count_tokens(self, messages: Sequence[Message]) -> int:
         """Count as the model's template lays the chat out."""
@@ -143,7 +140,7 @@ class EngineBackend:
             max_tokens=generation.max_tokens,
             sampling=_sampling(generation),
             stop=generation.stop,
-            schema=generation.schema,
+            schema=forced_call_schema(generation.tools) if generation.tool_choice == "required" else generation.schema,
             grammar=generation.grammar,
             logprobs=generation.logprobs,
             template_options=self._template_options(generation),
@@ -153,6 +150,8 @@ class EngineBackend:
         """Return the template's variables: a reasoning level follows the temperature where none is asked for."""
         traits = self._model.traits
         options: dict[str, Any] = {}
+        if generation.tools and generation.tool_choice != "none":
+            options["tools"] = template_tools(generation.tools)
         if traits.has_thinking_switch and generation.reasoning is not None:
             options["enable_thinking"] = generation.reasoning != "none"
         if traits.has_effort:
@@ -169,9 +168,44 @@ def level_of(temperature: float | None) -> str:
     return "low" if temperature <= 0.3 else "medium" if temperature <= 0.7 else "high"  # noqa: PLR2004 - the bounds are the definition
 
 
-def _is_formed(generation: Generation) -> bool:
-    """Tell whether a grammar governs the answer, so that nothing in it can be reasoning."""
-    return generation.schema is not None or generation.grammar is not None
+class _Reader:
+    """Reads what the engine writes: reasoning, speech and tool calls."""
+
+    def __init__(self, generation: Generation, *, opened: bool) -> None:
+        is_formed = generation.schema is not None or generation.grammar is not None or generation.tool_choice == "required"
+        self._channels = AnswerChannels(opened=opened) if generation.messages and not is_formed else None
+        self._calls = splitter_for(generation)
+
+    def add(self, part: TextPiece) -> list[Piece]:
+        """Return what is certain now."""
+        deltas = self._channels.add_text(part.text) if self._channels else [Delta(text=part.text)]
+        choices = tuple(map(_choice, part.logprobs))
+        pieces = self._pieces(deltas)
+        if not choices:
+            return pieces
+        first, *others = pieces or [Piece(text="")]
+        return [replace(first, logprobs=choices), *others]
+
+    def end(self) -> list[Piece]:
+        """Return what was held back."""
+        pieces = self._pieces(self._channels.finish() if self._channels else [])
+        held = self._calls.finish() if self._calls else ""
+        return [*pieces, Piece(text=held)] if held else pieces
+
+    def outcome(self, result: EngineResult) -> Outcome:
+        """Return the end of the answer."""
+        usage = Usage(prompt_tokens=result.prompt_tokens, cached_tokens=result.shared_tokens, completion_tokens=result.completion_tokens)
+        calls = tool_calls(self._calls.calls) if self._calls else ()
+        finish: Finish = "tool_calls" if calls else "length" if result.end_reason == "length" else "stop"
+        return Outcome(finish=finish, usage=usage, tool_calls=calls)
+
+    def _pieces(self, deltas: Sequence[Delta]) -> list[Piece]:
+        pieces = []
+        for delta in deltas:
+            text = self._calls.feed(delta.text) if self._calls and delta.channel == "text" else delta.text
+            if text:
+                pieces.append(Piece(text=text, channel=delta.channel))
+        return pieces
 
 
 async def _fitted(engine: Engine, request: EngineRequest) -> AsyncGenerator[TextPiece | EngineResult, None]:
@@ -208,8 +242,3 @@ def _sampling(generation: Generation) -> Sampling:
 
 def _choice(token: TokenLogprob) -> TokenChoice:
     return TokenChoice(text=token.text, logprob=token.logprob, alternatives=tuple(map(_choice, token.alternatives)))
-
-
-def _outcome(result: EngineResult) -> Outcome:
-    usage = Usage(prompt_tokens=result.prompt_tokens, cached_tokens=result.shared_tokens, completion_tokens=result.completion_tokens)
-    return Outcome(finish="length" if result.end_reason == "length" else "stop", usage=usage)

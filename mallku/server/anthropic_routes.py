@@ -1,0 +1,45 @@
+"""The routes of Anthropic's protocol: messages and their token counts."""
+
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from mallku.server.anthropic_answer import MessageAnswer
+from mallku.server.anthropic_request import CountRequest, MessagesRequest
+from mallku.server.event_stream import streamed, unless_left
+from mallku.server.json_response import JsonResponse
+from mallku.server.service import Service
+
+
+def anthropic_router(service: Service) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/v1", tags=["Anthropic"])
+
+    @router.post("/messages", summary="Answer a conversation", response_class=Response)
+    async def messages(body: MessagesRequest, request: Request) -> Response:
+        backend = service.roster.find(body.model)
+        generation = body.generation(can_reason="reasoning" in backend.abilities)
+        service.check(backend, generation)
+        shows = body.shows_thinking or (backend.card.owner == "circle" and body.thinking is None)
+        parts = service.answer(backend, generation)
+        if body.stream:
+            known = "tokenize" in backend.abilities
+            counted = await unless_left(request, service.limited(backend.count_tokens(body.chat))) if known else 0
+            answer = MessageAnswer(model=backend.card.id, shows_thinking=shows, input_tokens=counted)
+            return streamed(answer.events(parts), model=backend.card.id)
+        answer = MessageAnswer(model=backend.card.id, shows_thinking=shows)
+
+        async def whole() -> dict[str, Any]:
+            async with aclosing(parts):
+                return await answer.whole(parts)
+
+        return JsonResponse(await unless_left(request, whole()))
+
+    @router.post("/messages/count_tokens", summary="Count the tokens of a conversation", response_class=Response)
+    async def count_tokens(body: CountRequest, request: Request) -> Response:
+        backend = service.roster.find(body.model)
+        counted = await unless_left(request, service.limited(backend.count_tokens(body.chat)))
+        return JsonResponse({"input_tokens": counted})
+
+    return router
