@@ -92,7 +92,7 @@ def cli(ctx: click.Context, log_level: str | None) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
-    from mallku.errors import MallkuError
+    from mallku.errors import MallkuError, RemoteAddressRefused
 
     sys.excepthook = _unforeseen
     try:
@@ -105,7 +105,8 @@ def main(arguments: list[str] | None = None) -> None:
     except MallkuError as error:
         if _debugging():
             raise
-        click.echo(paragraph(str(error)), err=True)
+        remedy = " On the command line that is `--allow-remote`." if isinstance(error, RemoteAddressRefused) else ""
+        click.echo(paragraph(f"{error}{remedy}"), err=True)
         sys.exit(exit_code(error))
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class Runner:
             self._view.catch_up(event)
             self._note(event)
         circle.bus.subscribe(self._note, name="runner")
-        circle.bus.subscribe(self.veil, name="view")
+        circle.bus.subscribe(self._show, name="view")
         self._work = asyncio.create_task(work, name="deliberation")
         undo = self._heed_signals()
         self._view.open()
@@ -110,9 +111,14 @@ class Runner:
             case _:
                 pass
 
-    def gone(self) -> None:
-        """Stop because nobody reads the output any more."""
-        self._stop(signal.SIGPIPE)
+    def _show(self, event: AnyEvent) -> None:
+        try:
+            self.veil(event)
+        except BrokenPipeError:
+            # nobody reads any more, as after `| head`: stop, and let Python's own last flush go nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if not self._signal:
+                self._stop(signal.SIGPIPE)
 
     async def _take_remark(self) -> None:
         with self.veil.form(), self.keyboard.writing():

@@ -41,7 +41,8 @@ async def import_(ctx: click.Context, file: Path, journal: str | None) -> int:
     text = _read(file)
     async with await open_journal(journal or settings.journal) as record:
         found = await import_deliberation(record, text)
-    click.echo(f"{found} is in the journal {record.place}. Show it with: mallku show {found}")
+    named = f" --journal {journal}" if journal else ""
+    click.echo(f"{found} is in the journal {record.place}. Show it with: mallku show {found}{named}")
     return 0
 
 
