@@ -101,8 +101,9 @@ def _from_python(spec: str, *, trusted: bool) -> Participant:
 
 
 def _rehearsal_model() -> Path:
-    path: Path = importlib.import_module("mallku.tiny").rehearsal_model_path()
-    return path
+    from mallku.tiny import rehearsal_model_path
+
+    return rehearsal_model_path()
 
 
 def _key(seat: str, variable: str) -> str:
