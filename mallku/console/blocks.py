@@ -180,7 +180,7 @@ class Blocks:
         for note in verdict.notes:
             rows.add_row("note", Text(one_line(note)))
         panel = Panel(
-            Group(head, Text(), rows), title=Text(" verdict ", style=style), title_align="left", border_style=style, box=box.ROUNDED
+            Group(head, Text(), rows), title=Text("verdict", style=style), title_align="left", border_style=style, box=box.ROUNDED
         )
         return Padding(panel, (0, 0, 1, 0))
 

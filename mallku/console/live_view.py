@@ -158,6 +158,9 @@ class LiveView:
         self._print(self._blocks.ending(event, state, describe.record_words(event.deliberation, self._journal)))
 
     def _print(self, block: RenderableType) -> None:
+        if self._live is not None:
+            # printing draws the live area again as it was drawn last, so it is brought up to date before
+            self._live.refresh()
         self._console.print(Constrain(block, WIDEST))
 
     def _now(self) -> RenderableType:
@@ -220,7 +223,7 @@ class LiveView:
         row.add_column(no_wrap=True, max_width=24)
         row.add_column(ratio=1, no_wrap=True)
         row.add_column(justify="right", no_wrap=True)
-        name = Text(one_line(seat.name, 24).ljust(self._name_width()), style=colour if seat.doing != "is lost" else "quiet")
+        name = Text(one_line(seat.name, 24).ljust(self._name_width() + 1), style=colour if seat.doing != "is lost" else "quiet")
         row.add_row(Text(mark, style=colour), name, Text(self._doing(seat), style="quiet"), self._levels(seat))
         return row
 
@@ -231,7 +234,8 @@ class LiveView:
         if not seat.is_busy or seat.since is None:
             return seat.doing
         waited = (datetime.now(UTC) - seat.since).total_seconds()
-        pieces = f" {self._marks.separator} {seat.pieces} tokens" if seat.pieces else ""
+        tokens = "1 token" if seat.pieces == 1 else f"{seat.pieces} tokens"
+        pieces = f" {self._marks.separator} {tokens}" if seat.pieces else ""
         return f"{seat.doing}{pieces} {self._marks.separator} {describe.seconds(max(0.0, waited))}"
 
     def _levels(self, seat: SeatProgress) -> Text:
