@@ -1,34 +1,46 @@
 """What we notice in statements: detectors, each score with the evidence it rests on."""
 
+from mallku.detectors.conversation import Conversation, conversation, influence
 from mallku.detectors.default import default_panel, score
 from mallku.detectors.detector import Detector, JudgedTurn, Said, judged_turn
 from mallku.detectors.panel import Panel
 from mallku.detectors.plugins import installed_detectors
+from mallku.detectors.reason_index import ReasonIndex, reason_index
 from mallku.detectors.reciprocity import ReciprocityDetector
 from mallku.detectors.resource_use import ResourceUse, ResourceUseDetector, resource_use
 from mallku.detectors.scoring import read_items, score_file, score_table, score_transcript, write_rows
 from mallku.detectors.sovereignty import SovereigntyDetector
+from mallku.detectors.tone import ToneDetector, act_probabilities
 from mallku.detectors.topics import TOPICS, TopicDetector
+from mallku.detectors.uptake import uptake_rating
 
 __all__ = [
     "TOPICS",
+    "Conversation",
     "Detector",
     "JudgedTurn",
     "Panel",
+    "ReasonIndex",
     "ReciprocityDetector",
     "ResourceUse",
     "ResourceUseDetector",
     "Said",
     "SovereigntyDetector",
+    "ToneDetector",
     "TopicDetector",
+    "act_probabilities",
+    "conversation",
     "default_panel",
+    "influence",
     "installed_detectors",
     "judged_turn",
     "read_items",
+    "reason_index",
     "resource_use",
     "score",
     "score_file",
     "score_table",
     "score_transcript",
+    "uptake_rating",
     "write_rows",
 ]

@@ -9,7 +9,7 @@ from statistics import fmean, pstdev
 from mallku.detectors.detector import JudgedTurn
 from mallku.detectors.edges import matter
 from mallku.detectors.reading import read
-from mallku.detectors.reciprocity import edge_strength, uptake, weights
+from mallku.detectors.reciprocity import uptake
 from mallku.dialogue.transcript import Statement
 
 HEARD = 0.5
@@ -114,13 +114,12 @@ def mutuality(matrix: Matrix) -> float | None:
 
 def _uptakes(said: Sequence[Statement]) -> list[list[tuple[int, float]]]:
     """For each statement the positions of earlier ones it takes up, with the strength."""
-    table = weights()["edge"]
     positions = {id(statement): index for index, statement in enumerate(said)}
     found: list[list[tuple[int, float]]] = []
     for index, statement in enumerate(said):
         result = uptake(JudgedTurn(statement=statement, previous=tuple(said[:index])))
-        edges = zip(result.edges, result.earlier, strict=True)
-        found.append([(positions[id(earlier)], edge_strength(one, result, table)) for one, earlier in edges if id(earlier) in positions])
+        edges = zip(result.strengths, result.earlier, strict=True)
+        found.append([(positions[id(earlier)], strength) for strength, earlier in edges])
     return found
 
 

@@ -7,13 +7,16 @@ from mallku.detectors.panel import Panel
 from mallku.detectors.reciprocity import ReciprocityDetector
 from mallku.detectors.resource_use import ResourceUseDetector
 from mallku.detectors.sovereignty import SovereigntyDetector
+from mallku.detectors.tone import ToneDetector
 from mallku.detectors.topics import TOPICS, TopicDetector
 from mallku.dialogue.score import TurnScores
 
 
 def default_panel() -> Panel:
     """Return the detectors that come with mallku."""
-    return Panel((SovereigntyDetector(), ReciprocityDetector(), *(TopicDetector(topic) for topic in TOPICS), ResourceUseDetector()))
+    return Panel(
+        (SovereigntyDetector(), ReciprocityDetector(), *(TopicDetector(topic) for topic in TOPICS), ToneDetector(), ResourceUseDetector())
+    )
 
 
 def score(text: str, *, previous: Iterable[Said] = (), question: str = "", speaker: str = "", panel: Panel | None = None) -> TurnScores:

@@ -5,7 +5,7 @@
 from dataclasses import dataclass, field
 
 from mallku.detectors.lexicon import Lexicon, lexicon
-from mallku.detectors.reading import Reading, Sentence, is_word_list
+from mallku.detectors.reading import Reading, Sentence
 from mallku.detectors.units import Unit, units
 from mallku.detectors.voice import Voice, voices
 
@@ -37,6 +37,7 @@ FACETS = {
     "loss": "exposure",
     "unasked": "consent",
     "endangered": "exposure",
+    "rests": "authority",
 }
 """The facet of sovereignty each relation belongs to."""
 
@@ -65,6 +66,7 @@ _PHRASES = {
     "phrase.peril": "threat",
     "phrase.unasked": "unasked",
     "phrase.endangered": "endangered",
+    "phrase.rests": "rests",
 }
 _HARD = frozenset(".;:!?—–…")
 _SCOPE = 9
@@ -106,6 +108,8 @@ class Frame:
     """1 the author's own voice, 0 quoted without a stand, -1 quoted and rejected."""
     recipient: str = ""
     """Who gets something, if named after the verb."""
+    agent_fixed: bool = False
+    """Whether the agent follows the word and has been found."""
     weak: bool = False
     """Whether the word alone says little, so that it counts only with a thing or another holder beside it."""
     wh: bool = False
@@ -139,17 +143,23 @@ class _Clause:
     last: Frame | None = None
     fresh: bool = True
     known: list[str] = field(default_factory=list)
+    nouns: set[str] = field(default_factory=set)
 
 
-def frames(reading: Reading) -> list[Frame]:
-    """Find the frames of a text, in order."""
+def parted(reading: Reading) -> tuple[Lexicon, list[list[Unit]]]:
+    """Return the lexicon of the text's language and the units of its sentences."""
     words = lexicon(reading.language or "en")
+    return words, [units(sentence, words) for sentence in reading.sentences]
+
+
+def frames(reading: Reading, words: Lexicon, parts: list[list[Unit]]) -> list[Frame]:
+    """Find the frames of a text that has been parted, in order."""
     found: list[Frame] = []
-    taken = [units(sentence, words) for sentence in reading.sentences]
-    stands = voices(taken)
+    stands = voices(parts)
     known: list[str] = []
-    for index, (sentence, parts) in enumerate(zip(reading.sentences, taken, strict=True)):
-        found.extend(_sentence_frames(index, sentence, parts, voice=stands[index], words=words, known=known))
+    for index, sentence in enumerate(reading.sentences):
+        if not reading.lists[index]:
+            found.extend(_sentence_frames(index, sentence, parts[index], voice=stands[index], words=words, known=known))
     return found
 
 
@@ -157,8 +167,6 @@ def _sentence_frames(
     number: int, sentence: Sentence, parts: list[Unit], *, voice: list[Voice], words: Lexicon, known: list[str]
 ) -> list[Frame]:
     found: list[Frame] = []
-    if is_word_list(sentence, words.language):
-        return found
     clause = _Clause(known=known)
     question = sentence.is_question
     wh = question and any("interrogative" in part.classes for part in parts[:2])
@@ -206,6 +214,7 @@ def _sentence_frames(
                 wh=wh,
                 concluding=concluding,
             )
+            frame.objects |= clause.nouns
             found.append(frame)
             clause.last = frame
             clause.after = 0
@@ -271,8 +280,14 @@ def _after_and(clause: _Clause) -> None:
     clause.subject = clause.first or clause.subject
 
 
+_CONCORD = frozenset(("nadie", "nada", "ni", "ningún", "ninguna", "ninguno", "tampoco", "nunca", "ne", "guère"))
+"""Words that repeat a negation that Spanish and French have made already, and do not undo it."""
+
+
 def _mood(clause: _Clause, unit: Unit, index: int) -> None:
     classes = unit.classes
+    if "phrase.only" in classes or (clause.negations and unit.word in _CONCORD):
+        return
     if "negation" in classes or "phrase.no_one" in classes or ("nobody" in classes and unit.word != "neither"):
         clause.negations += 1
         clause.after += 1
@@ -311,10 +326,32 @@ def _relation(unit: Unit, parts: list[Unit], index: int, clause: _Clause, words:
         return _blocked(clause, index, passive=_passive(parts, index, words))
     if _noun_use(parts, index):
         return ""
+    if unit.word in _PARTED and _particle(parts, index):
+        return "surrender"
     for relation in _RELATIONS:
         if relation in classes:
-            return relation
+            return "give" if relation == "exit" and unit.word in _LEAVE and _given_to(parts, index) else relation
     return ""
+
+
+_PARTED = frozenset("turn turns turned hand hands handed sign signs signed give gives gave pass passed make made fork".split())
+_LEAVE = frozenset(("leave", "leaves", "left", "leaving"))
+
+
+def _particle(parts: list[Unit], index: int) -> bool:
+    """Whether a verb such as `turn` is followed by `over`, `away` or `up` after its object."""
+    for part in parts[index + 1 : index + 6]:
+        if part.word in _HARD or part.word == ",":
+            return False
+        if part.word in ("over", "away", "up"):
+            return True
+    return False
+
+
+def _given_to(parts: list[Unit], index: int) -> bool:
+    """Whether `leave` means to leave something to somebody."""
+    following = parts[index + 1 : index + 6]
+    return any(part.word == "to" for part in following) and not any(part.word in _HARD for part in following[:2])
 
 
 def _blocked(clause: _Clause, index: int, *, passive: bool) -> str:
@@ -361,13 +398,19 @@ def _passive(parts: list[Unit], index: int, words: Lexicon) -> bool:
 def _names(clause: _Clause, unit: Unit, parts: list[Unit], index: int) -> None:
     agent = _agent(unit, parts, index, clause)
     last = clause.last
-    if last is not None and last.end < unit.start:
-        for label in unit.classes:
-            if label.startswith("noun."):
+    for label in unit.classes:
+        if label.startswith("noun."):
+            clause.nouns.add(label[5:])
+            if last is not None and last.end < unit.start:
                 last.objects.add(label[5:])
-    if not agent:
+    if not agent or unit.classes & _NOT_A_SUBJECT:
         return
     before = parts[index - 1].word if index else ""
+    if last is not None and last.relation == "rests" and not last.agent_fixed:
+        last.agent = agent
+        last.agent_fixed = True
+        clause.subject = agent
+        return
     if last is not None and last.end <= unit.start:
         by = any(part.word in _BY for part in parts[max(0, index - 3) : index])
         if by and last.passive and agent != EVERYBODY:
@@ -379,6 +422,7 @@ def _names(clause: _Clause, unit: Unit, parts: list[Unit], index: int) -> None:
     clause.subject = agent
 
 
+_NOT_A_SUBJECT = frozenset(("phrase.unasked", "phrase.autonomy"))
 _NOT_TO = frozenset("of about from for on in at against de des von du sobre über".split())
 _BY = frozenset(("by", "por", "par", "von", "durch"))
 _POSSESSIVES = frozenset(
@@ -397,6 +441,10 @@ _THEY = frozenset(
 
 def _agent(unit: Unit, parts: list[Unit], index: int, clause: _Clause) -> str:
     classes, known = unit.classes, clause.known
+    if "phrase.only" in classes:
+        return ""
+    if "phrase.other_one" in classes:
+        return OTHER
     if "self" in classes:
         return SELF
     if "third" in classes:

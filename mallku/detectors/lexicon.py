@@ -60,7 +60,9 @@ def _built(language: str, tables: dict[str, Any]) -> Lexicon:
                     stems.setdefault(word[:-1], set()).add(label)
                     continue
                 forms = {word}
-                if language == "en" and table != "words":
+                if language == "en" and name == "weak":
+                    forms |= verb_forms(word)
+                elif language == "en" and table != "words":
                     forms |= verb_forms(word) if table == "verbs" else noun_forms(word)
                 for form in forms:
                     words.setdefault(form, set()).add(label)

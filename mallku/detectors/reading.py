@@ -15,9 +15,9 @@ _WITH_DOT = frozenset(("mr", "mrs", "ms", "dr", "st", "no", "vs", "etc", "sr", "
 
 _FUNCTION_WORDS = {
     "en": "they them their us it's is has had do does did may might must can only when how each every any some no so if than then just into out up he she his her my me its there these those which because but or one about after before the of and to is are was that it for with not be this on as they have should would could will what who let from at by but an a in our we you i my nobody".split(),
-    "es": "ella ellas le les mi me si cada todo todos ya muy puede debe hay o te qué el la los las de que y en un una es por con no para se lo su al del como más pero nos ni sin yo nosotros ellos quien quién nuestro nuestra nuestros son está".split(),
-    "fr": "leur leurs y se me tout si ou mon ma ont a cette ces être le la les des de et est que qui un une pour pas ne dans ce nous vous ils elle sur avec au aux du son sa ses nos notre c'est n'est qu'il sont il je on".split(),
-    "de": "dem einem einen einer oder aber nur noch schon so wenn mich uns ihr ihre hat haben bei aus an nach über sein war der die das und ist nicht ein eine wir sie es zu den dem mit von für auf dass auch sich wer soll kein keine ohne unsere unser unseren des im wird sind ich".split(),
+    "es": "a vamos lo les nuestras hemos han fue son tenemos ella ellas le les mi me si cada todo todos ya muy puede debe hay o te qué el la los las de que y en un una es por con no para se lo su al del como más pero nos ni sin yo nosotros ellos quien quién nuestro nuestra nuestros son está".split(),
+    "fr": "a ne rien leur leurs y se me tout si ou mon ma ont a cette ces être le la les des de et est que qui un une pour pas ne dans ce nous vous ils elle sur avec au aux du son sa ses nos notre c'est n'est qu'il sont il je on".split(),
+    "de": "haben uns bleiben sollen davon wollen dürfen dem einem einen einer oder aber nur noch schon so wenn mich uns ihr ihre hat haben bei aus an nach über sein war der die das und ist nicht ein eine wir sie es zu den dem mit von für auf dass auch sich wer soll kein keine ohne unsere unser unseren des im wird sind ich".split(),
 }
 _LANGUAGE_OF: dict[str, tuple[str, ...]] = {
     word: tuple(language for language, words in _FUNCTION_WORDS.items() if word in words)
@@ -63,18 +63,20 @@ class Reading:
     """Its sentences, in order."""
     language: str
     """The language it seems to be in: `en`, `es`, `fr`, `de`, or empty if none of them is recognised."""
-
-    @property
-    def words(self) -> list[str]:
-        """All words in order, marks left out."""
-        return [token.word for sentence in self.sentences for token in sentence.tokens if token.is_word]
+    words: tuple[str, ...]
+    """All words in order, marks left out."""
+    lists: tuple[bool, ...]
+    """For each sentence whether it is a mere list of words."""
 
 
 @lru_cache(maxsize=1024)
 def read(text: str) -> Reading:
     """Take a text apart; the last thousand readings are remembered."""
     tokens = _tokens(text)
-    return Reading(text, _sentences(tokens), _language(tokens))
+    language = _language(tokens)
+    sentences = _sentences(tokens)
+    words = tuple(token.word for token in tokens if token.is_word)
+    return Reading(text, sentences, language, words, tuple(is_word_list(sentence, language) for sentence in sentences))
 
 
 def is_function_word(word: str, language: str) -> bool:
@@ -82,7 +84,6 @@ def is_function_word(word: str, language: str) -> bool:
     return not language or language in _LANGUAGE_OF.get(word, ()) or "'" in word
 
 
-@lru_cache(maxsize=4096)
 def is_word_list(sentence: Sentence, language: str) -> bool:
     """Whether a sentence is a mere list of words: hardly any function word or ending holds it together."""
     words = [token.word for token in sentence.tokens if token.is_word]

@@ -4,7 +4,7 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 
@@ -12,7 +12,7 @@ from mallku.detectors.acts import Act, acts, pointing
 from mallku.detectors.address import without_address
 from mallku.detectors.detector import JudgedTurn
 from mallku.detectors.edges import CLAIM, Edge, edge, longest_run, matter
-from mallku.detectors.reading import is_word_list, read
+from mallku.detectors.reading import read
 from mallku.dialogue.score import Evidence, Score
 from mallku.dialogue.transcript import Statement
 
@@ -29,7 +29,7 @@ class Uptake:
     text: str
     """The statement without what is addressed to a scorer."""
     earlier: tuple[Statement, ...]
-    """The earlier turns compared."""
+    """The earlier turns compared, in the order of the edges."""
     edges: tuple[Edge, ...]
     """One per earlier turn."""
     acts: dict[str, Act]
@@ -38,24 +38,30 @@ class Uptake:
     """What the whole statement shows, by name."""
     caps: tuple[tuple[str, float], ...]
     """Reasons why the figure may not exceed a bound."""
+    strengths: tuple[float, ...]
+    """For each edge the probability that the statement takes up the earlier turn."""
 
 
 def uptake(turn: JudgedTurn) -> Uptake:
-    """Compare a statement with the latest turns of other speakers."""
-    return _uptake(turn.statement.text, turn.others[-LOOKS_BACK:], tuple(dict.fromkeys(statement.seat for statement in turn.previous)))
+    """Compare a statement with the latest turns of other speakers; detectors that ask for the same turn share one comparison."""
+    earlier = turn.others[-LOOKS_BACK:]
+    compared = _compared(
+        turn.statement.text,
+        tuple((statement.seat, statement.text) for statement in earlier),
+        tuple(dict.fromkeys(statement.seat for statement in turn.previous)),
+    )
+    return replace(compared, earlier=earlier)
 
 
 @lru_cache(maxsize=64)
-def _uptake(said: str, earlier: tuple[Statement, ...], seats: tuple[str, ...]) -> Uptake:
+def _compared(said: str, earlier: tuple[tuple[str, str], ...], seats: tuple[str, ...]) -> Uptake:
     text, _ = without_address(said)
     names = frozenset(part for seat in seats for part in _name_parts(seat))
-    edges = tuple(
-        edge(text, statement.text, statement.seat, last=position == len(earlier) - 1, names=names)
-        for position, statement in enumerate(earlier)
-    )
+    edges = tuple(edge(text, other, seat, last=position == len(earlier) - 1, names=names) for position, (seat, other) in enumerate(earlier))
     shown = acts(text)
     features = _features(text, edges, shown, names)
-    return Uptake(text, earlier, edges, shown, features, tuple(_caps(text, earlier, edges, features)))
+    caps = tuple(_caps(text, earlier, edges, features))
+    return Uptake(text, (), edges, shown, features, caps, _strengths(edges, features, caps))
 
 
 def _name_parts(name: str) -> tuple[str, ...]:
@@ -108,16 +114,13 @@ def _features(text: str, edges: tuple[Edge, ...], shown: dict[str, Act], names: 
     return features
 
 
-def _caps(text: str, earlier: tuple[Statement, ...], edges: tuple[Edge, ...], features: dict[str, float]) -> list[tuple[str, float]]:
+def _caps(text: str, earlier: tuple[tuple[str, str], ...], edges: tuple[Edge, ...], features: dict[str, float]) -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = []
     reading = read(text)
     words = reading.words
-    if words and any(
-        longest_run(text, statement.text) > 0.6 or (one.about > 0.85 and longest_run(text, statement.text) > 0.35)
-        for one, statement in zip(edges, earlier, strict=True)
-    ):
+    if words and any(_repeats(text, other, one.about) for one, (_, other) in zip(edges, earlier, strict=True)):
         found.append(("parrot", 0.15))
-    if words and all(is_word_list(sentence, reading.language) for sentence in reading.sentences):
+    if words and all(reading.lists):
         found.append(("word-list", 0.12))
     if not words:
         found.append(("empty", 0.05))
@@ -126,10 +129,18 @@ def _caps(text: str, earlier: tuple[Statement, ...], edges: tuple[Edge, ...], fe
     match = CLAIM.search(text)
     if match:
         claimed = next(group for group in match.groups() if group).lower()
-        for one, statement in zip(edges, earlier, strict=True):
-            if claimed in _name_parts(statement.seat) and one.words < 0.2 and one.fields < 0.3 and not one.numbers >= 1:
+        for one, (seat, _) in zip(edges, earlier, strict=True):
+            if claimed in _name_parts(seat) and one.words < 0.2 and one.fields < 0.3 and not one.numbers >= 1:
                 found.append(("false-attribution", 0.15))
     return found
+
+
+def _repeats(text: str, other: str, about: float) -> bool:
+    """Whether a statement is mostly the words of an earlier turn in their order."""
+    if about < 0.4:
+        return False
+    run = longest_run(text, other)
+    return run > 0.6 or (about > 0.85 and run > 0.35)
 
 
 @lru_cache(maxsize=1)
@@ -141,11 +152,11 @@ def weights() -> dict[str, dict[str, float]]:
     return loaded
 
 
-def edge_features(one: Edge, found: Uptake) -> dict[str, float]:
-    """Return what one edge shows, by name."""
-    best = max((other.words + 0.5 * other.fields for other in found.edges), default=0.0)
+def edge_features(one: Edge, edges: tuple[Edge, ...], features: dict[str, float]) -> dict[str, float]:
+    """Return what one edge shows beside the others, by name."""
+    best = max((other.words + 0.5 * other.fields for other in edges), default=0.0)
     own = one.words + 0.5 * one.fields
-    named_any = any(other.named for other in found.edges)
+    named_any = any(other.named for other in edges)
     return {
         "named": one.named,
         "other-named": 1.0 if named_any and not one.named else 0.0,
@@ -156,19 +167,21 @@ def edge_features(one: Edge, found: Uptake) -> dict[str, float]:
         "numbers": one.numbers,
         "last": one.last,
         "best": 1.0 if own >= best and own > 0 else 0.0,
-        "last-pointing": one.last * found.features["pointing"],
-        "anchored": found.features["anchored"],
-        "empty": found.features["empty"],
-        "linked": min(1.0, own) * found.features["anchored"],
+        "last-pointing": one.last * features["pointing"],
+        "anchored": features["anchored"],
+        "empty": features["empty"],
+        "linked": min(1.0, own) * features["anchored"],
     }
 
 
-def edge_strength(one: Edge, found: Uptake, table: dict[str, float]) -> float:
-    """Return the probability that the statement takes up the earlier turn."""
-    logit = table["bias"] + sum(table.get(name, 0.0) * value for name, value in edge_features(one, found).items())
-    strength = 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
-    bound = min((bound for _, bound in found.caps), default=1.0)
-    return strength if bound >= 1 else min(strength, 0.3)
+def _strengths(edges: tuple[Edge, ...], features: dict[str, float], caps: tuple[tuple[str, float], ...]) -> tuple[float, ...]:
+    table = weights()["edge"]
+    found = []
+    for one in edges:
+        logit = table["bias"] + sum(table.get(name, 0.0) * value for name, value in edge_features(one, edges, features).items())
+        strength = 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+        found.append(min(strength, 0.3) if caps else strength)
+    return tuple(found)
 
 
 class ReciprocityDetector:
@@ -181,9 +194,8 @@ class ReciprocityDetector:
         if not turn.others:
             return Score.unscored(self.dimension, "Nobody else spoke before.", detector="reciprocity/1")
         found = uptake(turn)
-        tables = weights()
-        strengths = [edge_strength(one, found, tables["edge"]) for one in found.edges]
-        table = tables["statement"]
+        strengths = found.strengths
+        table = weights()["statement"]
         parts = [("base", table["bias"])] + [(name, table.get(name, 0.0) * value) for name, value in found.features.items()]
         raw = sum(figure for _, figure in parts)
         evidence = [_evidence(name, figure, found, turn.statement.text) for name, figure in parts if figure]
@@ -215,7 +227,7 @@ def _evidence(name: str, figure: float, found: Uptake, text: str) -> Evidence:
     return Evidence(label=name, contribution=figure)
 
 
-def _edge_evidence(found: Uptake, strengths: list[float], text: str) -> list[Evidence]:
+def _edge_evidence(found: Uptake, strengths: tuple[float, ...], text: str) -> list[Evidence]:
     """Show the places, in the statement and in the earlier turn, that an edge rests on; they explain and add nothing."""
     evidence: list[Evidence] = []
     for one, statement, strength in zip(found.edges, found.earlier, strengths, strict=True):

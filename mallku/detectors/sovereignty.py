@@ -4,18 +4,18 @@ import math
 
 from mallku.detectors.address import without_address
 from mallku.detectors.detector import JudgedTurn
-from mallku.detectors.frames import EVERYBODY, FACETS, NOBODY, OTHER, SELF, Frame, frames
-from mallku.detectors.lexicon import lexicon
-from mallku.detectors.reading import Reading, read
-from mallku.detectors.units import units
+from mallku.detectors.frames import EVERYBODY, FACETS, NOBODY, OTHER, SELF, Frame, frames, parted
+from mallku.detectors.reading import read
+from mallku.detectors.units import Unit
 from mallku.dialogue.score import Evidence, Score
 
 SATURATION = 0.7
 """Constant of the sum: one full frame alone gives a stance of 1 / (1 + SATURATION)."""
-PRESENT = 0.2
+PRESENT = 0.26
 """Presence below which the dimension counts as not addressed."""
 
 _BY_SELF = {
+    "rests": 1.0,
     "hold": 0.8,
     "have": 0.35,
     "decide": 1.0,
@@ -34,6 +34,7 @@ _BY_SELF = {
     "handle": 0.7,
 }
 _BY_NONE = {
+    "rests": 0.0,
     "hold": 0.35,
     "have": 0.1,
     "decide": 0.35,
@@ -52,6 +53,7 @@ _BY_NONE = {
     "handle": 0.1,
 }
 _BY_OTHER = {
+    "rests": -0.9,
     "hold": -0.7,
     "have": -0.5,
     "decide": -1.0,
@@ -75,19 +77,19 @@ _FIXED = {"good": 0.8, "threat": -0.7, "resign": -0.8, "autonomy": 0.7, "surrend
 class Context:
     """What the whole statement tells about how its frames are meant."""
 
-    __slots__ = ("accepting", "adverse", "concluding", "sarcastic", "undecided")
+    __slots__ = ("accepting", "adverse", "concluding", "disparaging", "sarcastic", "undecided")
 
-    def __init__(self, reading: Reading) -> None:
-        words = lexicon(reading.language or "en")
+    def __init__(self, parts: list[list[Unit]]) -> None:
         labels: set[str] = set()
-        for sentence in reading.sentences:
-            for unit in units(sentence, words):
-                if not unit.quoted:
+        for sentence in parts:
+            for unit in sentence:
+                if unit.classes and not unit.quoted:
                     labels |= unit.classes
         self.accepting = "accepting" in labels or "phrase.resign" in labels
         self.adverse = "adverse" in labels
         self.sarcastic = "phrase.sarcasm" in labels
         self.concluding = "conclusive" in labels or "phrase.conclusive" in labels
+        self.disparaging = "disparaging" in labels
         self.undecided = "phrase.undecided" in labels
 
 
@@ -111,6 +113,14 @@ def contribution(frame: Frame, context: Context, last: int) -> float:
         figure *= 0.6
     if context.undecided:
         figure *= 0.1
+    if (
+        context.disparaging
+        and figure > 0
+        and frame.agent != OTHER
+        and not frame.negated
+        and frame.relation not in ("unasked", "loss", "endangered", "threat")
+    ):
+        figure *= -0.8
     if context.sarcastic and figure < 0:
         figure *= -0.6
     return figure * frame.voice
@@ -194,9 +204,10 @@ class SovereigntyDetector:
         """Judge the author's stance; unscored if control is not addressed."""
         text, _ = without_address(turn.statement.text)
         reading = read(text)
-        context = Context(reading)
+        words, parts = parted(reading)
+        context = Context(parts)
         last = len(reading.sentences) - 1
-        weighed = [(frame, contribution(frame, context, last)) for frame in frames(reading)]
+        weighed = [(frame, contribution(frame, context, last)) for frame in frames(reading, words, parts)]
         weighed = [(frame, figure) for frame, figure in weighed if figure]
         total = sum(abs(figure) for _, figure in weighed)
         presence = 1 - math.exp(-total)

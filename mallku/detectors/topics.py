@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from mallku.detectors.address import without_address
 from mallku.detectors.detector import JudgedTurn
-from mallku.detectors.reading import Reading, Sentence, is_word_list, read
-from mallku.detectors.reciprocity import edge_strength, uptake, weights
+from mallku.detectors.lexicon import lexicon
+from mallku.detectors.reading import Reading, read
+from mallku.detectors.reciprocity import uptake
+from mallku.detectors.wordlists import Wordlists
 from mallku.dialogue.score import Evidence, Score
 
 TOPICS = ("privacy", "community", "resource_talk")
@@ -31,89 +33,41 @@ class Found(NamedTuple):
     """Index of its sentence."""
 
 
-class _Words(NamedTuple):
-    whole: dict[str, tuple[str, ...]]
-    begun: dict[str, tuple[str, ...]]
-    phrases: dict[str, tuple[tuple[tuple[str, ...], str], ...]]
-
-
 @lru_cache(maxsize=1)
-def _tables() -> dict[str, _Words]:
+def _lists() -> Wordlists:
+    """All topics in one look-up; the name of a list is `topic/kind`."""
     loaded = tomllib.loads((files("mallku.detectors") / "data" / "topics.toml").read_text(encoding="utf-8"))
-    return {topic: _words(lists) for topic, lists in loaded.items()}
+    return Wordlists({f"{topic}/{kind}": listed for topic, lists in loaded.items() for kind, listed in lists.items()})
 
 
-def _words(lists: dict[str, str]) -> _Words:
-    whole: dict[str, list[str]] = {}
-    begun: dict[str, list[str]] = {}
-    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-    for kind, listed in lists.items():
-        for word in listed.split():
-            if "_" in word:
-                first, *rest = word.split("_")
-                phrases.setdefault(first, []).append((tuple(rest), kind))
-            elif word.endswith("*"):
-                begun.setdefault(word[:-1], []).append(kind)
-            else:
-                whole.setdefault(word, []).append(kind)
-    return _Words(
-        {word: tuple(kinds) for word, kinds in whole.items()},
-        {word: tuple(kinds) for word, kinds in begun.items()},
-        {word: tuple(sorted(rests, key=lambda rest: -len(rest[0]))) for word, rests in phrases.items()},
-    )
-
-
-@lru_cache(maxsize=32768)
-def _kinds(topic: str, word: str) -> tuple[str, ...]:
-    words = _tables()[topic]
-    kinds = words.whole.get(word, ())
-    for length in range(len(word), 2, -1):
-        if word[:length] in words.begun:
-            return kinds + words.begun[word[:length]]
-    return kinds
-
-
-def wording(reading: Reading, topic: str) -> list[Found]:
-    """Find the words and phrases of a topic; what another sense of a word claims is left out."""
-    found: list[Found] = []
-    for number, sentence in enumerate(reading.sentences):
-        if is_word_list(sentence, reading.language):
-            continue
-        found.extend(_in_sentence(sentence, number, topic))
-    return found
-
-
-def _in_sentence(sentence: Sentence, number: int, topic: str) -> list[Found]:
-    found: list[Found] = []
-    tokens = sentence.tokens
-    phrases = _tables()[topic].phrases
-    index, count = 0, len(tokens)
-    while index < count:
-        token = tokens[index]
-        if not token.is_word:
-            index += 1
-            continue
-        for rest, kind in phrases.get(token.word, ()):
-            if index + len(rest) < count and all(_matches(tokens[index + 1 + offset].word, word) for offset, word in enumerate(rest)):
-                found.append(Found(kind, token.start, tokens[index + len(rest)].end, number))
-                index += len(rest) + 1
-                break
-        else:
-            found.extend(
-                Found(kind, token.start, token.end, number) for kind in _kinds(topic, token.word) if not (token.quoted and kind == "strong")
-            )
-            index += 1
-    return found
-
-
-def _matches(word: str, pattern: str) -> bool:
-    return word.startswith(pattern[:-1]) if pattern.endswith("*") else word == pattern
-
-
-def topic_features(text: str, topic: str) -> tuple[dict[str, float], list[Found]]:
-    """Return what a text shows of a topic, by name, and the places that show it."""
+@lru_cache(maxsize=1024)
+def wording(text: str) -> dict[str, tuple[Found, ...]]:
+    """Find the words and phrases of all topics; a word inside a phrase of a topic does not count again for it."""
     reading = read(text)
-    found = wording(reading, topic)
+    lists = _lists()
+    found: dict[str, list[Found]] = {topic: [] for topic in TOPICS}
+    for number, sentence in enumerate(reading.sentences):
+        if reading.lists[number]:
+            continue
+        tokens = sentence.tokens
+        covered = dict.fromkeys(TOPICS, -1)
+        for index, token in enumerate(tokens):
+            if not token.is_word:
+                continue
+            for name, size in lists.at(tokens, index):
+                topic, kind = name.split("/")
+                if index <= covered[topic] or (token.quoted and kind == "strong"):
+                    continue
+                if size > 1:
+                    covered[topic] = index + size - 1
+                found[topic].append(Found(kind, token.start, tokens[index + size - 1].end, number))
+    found["community"] += _collectives(reading)
+    return {topic: tuple(ones) for topic, ones in found.items()}
+
+
+def topic_features(text: str, topic: str) -> tuple[dict[str, float], tuple[Found, ...]]:
+    """Return what a text shows of a topic, by name, and the places that show it."""
+    found = wording(text)[topic]
     per_sentence: dict[int, dict[str, int]] = {}
     for one in found:
         counts = per_sentence.setdefault(one.sentence, {})
@@ -131,9 +85,21 @@ def topic_features(text: str, topic: str) -> tuple[dict[str, float], list[Found]
     return features, found
 
 
+def _collectives(reading: Reading) -> list[Found]:
+    """Find collectives among the holders that the lexicon of control knows."""
+    words = lexicon(reading.language or "en")
+    return [
+        Found("collective", token.start, token.end, number)
+        for number, sentence in enumerate(reading.sentences)
+        if not reading.lists[number]
+        for token in sentence.tokens
+        if token.is_word and not token.quoted and "agent.collective" in words.classes(token.word)
+    ]
+
+
 _PAIRS = {
     "privacy": (("person", "show"), ("person", "guard"), ("show", "guard"), ("strong", "person")),
-    "community": (("group", "act"), ("we", "act"), ("strong", "act"), ("group", "we")),
+    "community": (("group", "act"), ("we", "act"), ("strong", "act"), ("group", "we"), ("collective", "act"), ("collective", "we")),
     "resource_talk": (("machine", "cost"), ("machine", "number"), ("cost", "number"), ("strong", "cost")),
 }
 _QUANTITY = re.compile(r"\d+(?:[.,]\d+)?\s*(?:gb|mb|tb|kb|ghz|w|kw|kwh|ms|s|tokens?|tok/s|j|%)\b", re.IGNORECASE)
@@ -163,7 +129,7 @@ class TopicDetector:
     def judge(self, turn: JudgedTurn) -> Score:
         """Give the probability; contributions add up to its log odds."""
         text, _ = without_address(turn.statement.text)
-        if not read(text).words:
+        if not read(turn.statement.text).words:
             return Score.unscored(self.topic, "There is no text to judge.", detector=f"{self.topic}/1")
         features, found = topic_features(text, self.topic)
         if turn.previous:
@@ -192,10 +158,8 @@ class TopicDetector:
         if not turn.others:
             return 0.0
         found = uptake(turn)
-        table = weights()["edge"]
         best = 0.0
-        for one, statement in zip(found.edges, found.earlier, strict=True):
-            strength = edge_strength(one, found, table)
+        for strength, statement in zip(found.strengths, found.earlier, strict=True):
             if strength > 0.3:  # noqa: PLR2004 - weaker edges carry no topic over
                 best = max(best, strength * _own_probability(statement.text, self.topic))
         return best
@@ -208,7 +172,7 @@ def _own_probability(text: str, topic: str) -> float:
     return 1 / (1 + math.exp(-(table["bias"] + sum(table.get(name, 0.0) * value for name, value in features.items()))))
 
 
-def _evidence(name: str, weight: float, found: list[Found], text: str) -> Evidence:
+def _evidence(name: str, weight: float, found: tuple[Found, ...], text: str) -> Evidence:
     kind = name.removeprefix("any-").split("+")[0]
     for one in found:
         if one.kind == kind:

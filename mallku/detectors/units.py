@@ -43,7 +43,8 @@ def units(sentence: Sentence, lexicon: Lexicon) -> list[Unit]:
                     marks = (marks or set()) | {f"phrase.{name}"}
                 elif not size:
                     size = len(rest) + 1
-                    classes = (classes & _AGENTS) | {f"phrase.{name}"}
+                    held = [lexicon.classes(word) & _AGENTS for word in (token.word, *rest)]
+                    classes = frozenset((f"phrase.{name}",)).union(*held)
         size = size or 1
         last = tokens[index + size - 1]
         word = token.word if size == 1 else " ".join(part.word for part in tokens[index : index + size])

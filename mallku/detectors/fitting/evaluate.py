@@ -1,0 +1,275 @@
+"""Print how good the detectors are on the development data: `python -m mallku.detectors.fitting.evaluate [--data DIR]`."""
+
+import argparse
+import gc
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mallku.detectors.default import default_panel
+from mallku.detectors.detector import Detector, JudgedTurn, judged_turn
+from mallku.detectors.fitting import fit
+from mallku.detectors.fitting.corpora import DEFAULT, Labelled, control_pairs, has, labelled, rows
+from mallku.detectors.fitting.learning import (
+    Array,
+    Hashed,
+    Mask,
+    auc,
+    best_f1,
+    calibration,
+    fit_hashed,
+    interval,
+    out_of_fold,
+    pearson,
+    spearman,
+)
+from mallku.detectors.reason_index import reason_index
+from mallku.detectors.reciprocity import ReciprocityDetector
+from mallku.detectors.sovereignty import SovereigntyDetector
+from mallku.detectors.topics import TOPICS
+from mallku.detectors.uptake import uptake_features
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    measure: str
+    """What was measured, on which data."""
+    figure: float
+    """The figure."""
+    low: float | None = None
+    """Lower end of its 95 % bootstrap interval, or None."""
+    high: float | None = None
+    """Upper end."""
+    target: str = ""
+    """What was aimed at."""
+    count: int = 0
+    """Number of cases."""
+    how: str = ""
+    """How fitted parts were kept from seeing the cases they are tested on."""
+
+
+def evaluate(folder: Path) -> Iterator[Row]:
+    """Yield the rows of the table, one part after the other."""
+    items = labelled(folder)
+    yield from _stance(items, folder)
+    yield from _reciprocity(items)
+    yield from _topics(items)
+    yield from _hashed(folder)
+    yield from _uptake(folder)
+    yield from _reasons(folder)
+    yield from _latency(folder)
+
+
+def _turn(item: Labelled) -> JudgedTurn:
+    return judged_turn(item.text, previous=item.previous)
+
+
+def _stance(items: list[Labelled], folder: Path) -> Iterator[Row]:
+    detector = SovereigntyDetector()
+    how = "rules; written with these statements in view"
+    for source in dict.fromkeys(item.source for item in items):
+        own = [item for item in items if item.source == source]
+        known = [item for item in own if item.sovereignty is not None]
+        truth = np.array([item.sovereignty for item in known], dtype=float)
+        figures = np.array([detector.judge(_turn(item)).raw or 0.0 for item in known])
+        yield _row(f"sovereignty rho, {source}", spearman, truth, figures, target=">= .60", how=how)
+        null = [item for item in own if item.sovereignty is None]
+        alarms = np.array([detector.judge(_turn(item)).value is not None for item in null], dtype=float)
+        yield Row(measure=f"sovereignty null alarms, {source}", figure=float(alarms.mean()), target="<= .15", count=len(null), how=how)
+    pairs = control_pairs(folder)
+    stances = [[detector.judge(judged_turn(text)).raw or 0.0 for text in pair] for pair in pairs]
+    right = np.array([1.0 if claims > cedes else 0.5 if claims == cedes else 0.0 for claims, cedes in stances])
+    low, high = interval(lambda chosen: float(right[chosen].mean()), len(right))
+    yield Row(
+        measure="sovereignty pairs, control_pairs",
+        figure=float(right.mean()),
+        low=low,
+        high=high,
+        target=">= .90",
+        count=len(right),
+        how=how,
+    )
+
+
+def _reciprocity(items: list[Labelled]) -> Iterator[Row]:
+    spoken = [item for item in items if item.reciprocity is not None]
+    found = [fit.compared(item) for item in spoken]
+    truth = np.array([item.reciprocity for item in spoken], dtype=float)
+    caps = np.array([min((bound for _, bound in one.caps), default=1.0) for one in found])
+    scenes = [repr(item.previous) for item in spoken]
+    _, matrix = fit.fit_matrix([one.features for one in found])
+    names = sorted({name for one in found for name in one.features})
+
+    def predict(left_out: Mask) -> Array:
+        weights = fit.statement_weights([item for item, out in zip(spoken, left_out, strict=True) if not out])
+        figures: Array = matrix[left_out] @ np.array([weights.get(name, 0.0) for name in names]) + weights["bias"]
+        return figures
+
+    figures = np.clip(out_of_fold(scenes, 10, predict), 0, caps)
+    yield _row("reciprocity rho, all statements", spearman, truth, figures, target=">= .65", how="10 folds by scene")
+    official = np.array([item.source == "mallku_dev" for item in spoken])
+    yield _row("reciprocity rho, mallku_dev", spearman, truth[official], figures[official], target=">= .65", how="10 folds by scene")
+    right: list[bool] = []
+    detector = ReciprocityDetector()
+    for item in spoken:
+        engaged = {name for name, _ in detector.judge(_turn(item)).engages}
+        right.extend((name in engaged) == (name in item.engages) for name in dict.fromkeys(name for name, _ in item.previous))
+    yield Row(
+        measure="engages accuracy, all statements", figure=float(np.mean(right)), count=len(right), how="fitted on the same statements"
+    )
+
+
+def _topics(items: list[Labelled]) -> Iterator[Row]:
+    groups = [repr(item.previous) if item.previous else item.id for item in items]
+    for topic in TOPICS:
+        maps = fit.topic_maps(items, topic)
+        truth = np.array([float(item.topics[topic]) for item in items])
+
+        def predict(left_out: Mask, maps: list[dict[str, float]] = maps, truth: Array = truth) -> Array:
+            model = fit.topic_model([one for one, out in zip(maps, left_out, strict=True) if not out], truth[~left_out])
+            chosen = [one for one, out in zip(maps, left_out, strict=True) if out]
+            return np.array([model["bias"] + sum(model.get(name, 0.0) * value for name, value in one.items()) for one in chosen])
+
+        odds = out_of_fold(groups, 10, predict)
+        yield _row(f"{topic} AUC, all statements", auc, truth, odds, target=">= .85", how="10 folds by scene")
+        brier, error, table = calibration(truth, 1 / (1 + np.exp(-odds)))
+        yield Row(measure=f"{topic} ECE (Brier {brier:.3f})", figure=error, target="<= .08", count=len(truth), how=_reliability(table))
+
+
+def _reliability(table: list[tuple[float, float, int]]) -> str:
+    return "reliability " + " ".join(f"{mean:.2f}:{share:.2f}({count})" for mean, share, count in table)
+
+
+def _hashed(folder: Path) -> Iterator[Row]:
+    targets = fit.hashed_targets(folder)
+    wanted = {"probing": ">= .95", "agreement": ">= .94", "receptiveness": ">= .45"}
+    for name, target in wanted.items():
+        texts, truth, groups, logistic = targets[name]
+        hashed = Hashed(texts)
+
+        def predict(left_out: Mask, hashed: Hashed = hashed, truth: Array = truth, name: str = name, *, logistic: bool = logistic) -> Array:
+            weights, bias = fit_hashed(
+                hashed.where(~left_out), truth[~left_out], penalty=fit.penalty_of(name), steps=300, logistic=logistic
+            )
+            return hashed.where(left_out).times(weights) + bias
+
+        figures = out_of_fold(groups, 5, predict)
+        if not logistic:
+            yield _row(f"{name} r, replies", pearson, truth, figures, target=target, how="5 folds")
+            continue
+        yield _row(f"{name} AUC, DeliData", auc, truth, figures, target=target, how="5 folds by group")
+        yield Row(
+            measure=f"{name} F1, DeliData",
+            figure=best_f1(truth, figures),
+            target=">= .75",
+            count=len(truth),
+            how="5 folds by group, best threshold",
+        )
+        _, error, table = calibration(truth, 1 / (1 + np.exp(-figures)))
+        yield Row(measure=f"{name} ECE, DeliData", figure=error, target="<= .08", count=len(truth), how=_reliability(table))
+
+
+def _uptake(folder: Path) -> Iterator[Row]:
+    lessons = [row for row in rows(folder, "uptake_ncte/uptake_data.csv") if row["uptake_zscore"]]
+    truth = np.array([float(row["uptake_zscore"]) for row in lessons])
+    wording = fit.held_out_wording(folder)
+    maps = [
+        uptake_features(row["student_text"], row["teacher_text"]) | {"wording": figure}
+        for row, figure in zip(lessons, wording, strict=True)
+    ]
+
+    def predict(left_out: Mask) -> Array:
+        kept = [row for row, out in zip(lessons, left_out, strict=True) if not out]
+        model = fit.uptake_model(kept, wording[~left_out])
+        chosen = [one for one, out in zip(maps, left_out, strict=True) if out]
+        return np.array([model["bias"] + sum(model.get(name, 0.0) * value for name, value in one.items()) for one in chosen])
+
+    figures = out_of_fold([row["obs_id"] for row in lessons], 10, predict)
+    yield _row("uptake rho, NCTE lessons", spearman, truth, figures, target=">= .54", how="10 folds by classroom")
+
+
+def _reasons(folder: Path) -> Iterator[Row]:
+    if not has(folder, "dri_surveys/human_data.csv"):
+        return
+    groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    for row in rows(folder, "dri_surveys/human_data.csv"):
+        groups.setdefault((row["case"], row["survey"], row["stage_id"]), []).append(row)
+    values: dict[str, list[float]] = {}
+    for (_, _, stage), people in sorted(groups.items()):
+        columns = {
+            letter: [
+                name
+                for name in people[0]
+                if name[0] == letter and name[1:].isdigit() and all(row[name] not in {"", "NA"} for row in people)
+            ]
+            for letter in "CP"
+        }
+        index = reason_index(*([[float(row[name]) for name in columns[letter]] for row in people] for letter in "CP"))
+        if index:
+            values.setdefault(stage, []).append(index.value)
+    for stage, name, known in (("1.0", "before", ".292"), ("2.0", "after", ".394")):
+        yield Row(
+            measure=f"Deliberative Reason Index {name}, 24 deliberations",
+            figure=float(np.mean(values[stage])),
+            target=f"= {known}",
+            count=len(values[stage]),
+            how="reference figure of the source",
+        )
+
+
+def _latency(folder: Path) -> Iterator[Row]:
+    said = [row["text"] for row in rows(folder, "polis_opendata/comments.csv")][:10_000]
+    panel = default_panel()
+    turns = [
+        judged_turn(
+            text, previous=[(f"S{(index - back) % 4}", said[index - back]) for back in (3, 2, 1) if index >= back], speaker=f"S{index % 4}"
+        )
+        for index, text in enumerate(said)
+    ]
+    for name, detectors, target in (
+        ("tier 1 (sovereignty)", panel.detectors[:1], "<= .15"),
+        ("tiers 1 and 2 (whole panel)", panel.detectors, "<= 1"),
+    ):
+        spent = np.array(list(_spent(turns, detectors)))
+        for share, label in ((0.5, "p50"), (0.95, "p95")):
+            yield Row(
+                measure=f"milliseconds {label}, {name}",
+                figure=float(np.quantile(spent, share)),
+                target=target if label == "p95" else "",
+                count=len(spent),
+                how="Polis statements with three earlier turns, processor time",
+            )
+
+
+def _spent(turns: list[JudgedTurn], detectors: tuple[Detector, ...]) -> Iterator[float]:
+    gc.freeze()
+    for turn in turns:
+        begin = time.thread_time()
+        for detector in detectors:
+            detector.judge(turn)
+        yield (time.thread_time() - begin) * 1000
+    gc.unfreeze()
+
+
+def _row(measure: str, of: Callable[[Array, Array], float], truth: Array, figures: Array, *, target: str, how: str) -> Row:
+    low, high = interval(lambda chosen: of(truth[chosen], figures[chosen]), len(truth))
+    return Row(measure=measure, figure=of(truth, figures), low=low, high=high, target=target, count=len(truth), how=how)
+
+
+def main() -> None:
+    """Read the arguments and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=DEFAULT, help="folder of development data")
+    print(f"{'measure':46} {'figure':>7} {'95 % interval':>16} {'aim':>8} {'cases':>6}  how")  # noqa: T201 - the table is what this program is for
+    for row in evaluate(parser.parse_args().data):
+        span = "" if row.low is None or row.high is None else f"{row.low:.3f} to {row.high:.3f}"
+        print(f"{row.measure:46} {row.figure:7.3f} {span:>16} {row.target:>8} {row.count:6}  {row.how}", flush=True)  # noqa: T201 - as above
+
+
+if __name__ == "__main__":
+    main()
