@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - a pattern reads best on one line
 
 import re
+from functools import lru_cache
 
 _SCORER = r"(?:evaluator|grader|scorer|judge|rater|annotator|assessor|scoring (?:model|system)|classifier|detector|reviewer|assistant|system|model|ai|bewerter|gutachter|évaluateur|evaluador|calificador)"
 _DIMENSION = r"(?:sovereignty|reciprocity|reciprocal|sovereign|engagement|engages|privacy|community|resource[_ ]talk|label|score|rating|stance|presence)"
@@ -34,6 +35,7 @@ _HINT = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def without_address(text: str) -> tuple[str, bool]:
     """Blank out what is addressed to a scorer, keeping every position, and say whether there was any."""
     if not _HINT.search(text):

@@ -126,7 +126,7 @@ def _caps(text: str, earlier: tuple[tuple[str, str], ...], edges: tuple[Edge, ..
         found.append(("empty", 0.05))
     if features["empty"] and len(words) < 25:
         found.append(("thanks-only", 0.15))
-    match = CLAIM.search(text)
+    match = CLAIM.search(text) if features["named"] else None
     if match:
         claimed = next(group for group in match.groups() if group).lower()
         for one, (seat, _) in zip(edges, earlier, strict=True):

@@ -20,7 +20,8 @@ from mallku.detectors.uptake import uptake_features
 NOT_NEGATIVE = frozenset(
     (
         "named", "named-many", "words-taken", "share-taken", "fields-taken", "numbers-taken", "several", "pointing", "length", "offer",
-        "concession", "opposition", "reason", "condition", "second", "question", "anchored", "linked", "named-linked", "named-acts", "first",
+        "concession", "opposition", "reason", "condition", "second", "question", "anchored", "linked", "named-linked", "named-acts",
+        "first",
     )
 )  # fmt: skip
 """Features of reciprocity that may not count against a statement."""
