@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mallku.engine import model_file
 from mallku.engine.decoder import SamplerHandle, Vocabulary
-from mallku.engine.memory import MemoryNeed
+from mallku.engine.memory import MemoryNeed, Shape
 from mallku.engine.planner import Copy, Drop, Run
 from mallku.engine.processors import threads_for
 from mallku.engine.request import EngineFacts, Sampling
@@ -22,6 +22,7 @@ _INSTALL_HINT: Final = "Install the in-process engine with `pip install 'mallku[
 _SPIN_COUNT: Final = "10000"
 _KV_TYPES: Final = {"f16": 1, "q8_0": 8}
 """Numbers of ggml's types, from ggml.h."""
+_HARMONY_MARK: Final = "<|channel|>"
 _MARKUP_ENDS: Final = (("<", ">"), ("[", "]"))
 
 
@@ -72,9 +73,11 @@ class LlamaBinding:
         shape, need = model_file.examine(lib, settings)
         self._model = model_file.load(lib, settings, shape.file_type, on_progress)
         self._vocab = lib.llama_model_get_vocab(self._model)
-        self._context = self._new_context(settings, need, pooled=shape.embeds)
+        self._context = self._new_context(settings, need, shape)
         self._memory = lib.llama_get_memory(self._context)
         self.vocabulary = self._read_vocabulary()
+        # In the Harmony format control tokens tell speech from private reasoning, so whoever reads the text has to see them.
+        self._shows_control = _HARMONY_MARK in self.vocabulary.control
         self._batch = _Batch(lib, need.batch_tokens)
         self.facts = EngineFacts(
             model=model_file.metadata(lib, self._model, "general.name") or settings.model_path.stem,
@@ -97,7 +100,7 @@ class LlamaBinding:
             warnings=model_file.warnings(lib, settings, shape),
         )
 
-    def _new_context(self, settings: EngineSettings, need: MemoryNeed, *, pooled: bool) -> Any:
+    def _new_context(self, settings: EngineSettings, need: MemoryNeed, shape: Shape) -> Any:
         lib = self._lib
         parameters = lib.llama_context_default_params()
         parameters.n_ctx = need.cells
@@ -108,9 +111,12 @@ class LlamaBinding:
         parameters.type_k = parameters.type_v = _KV_TYPES[settings.kv_type]
         parameters.kv_unified = True
         parameters.swa_full = True
-        parameters.embeddings = pooled
         parameters.no_perf = True
-        if not pooled:
+        if shape.embeds:
+            parameters.embeddings = True
+            if not shape.pools:
+                parameters.pooling_type = lib.LLAMA_POOLING_TYPE_MEAN
+        else:
             parameters.n_outputs_max = need.sequences
         if settings.flash_attention is not None:
             parameters.flash_attn_type = int(settings.flash_attention)
@@ -167,7 +173,7 @@ class LlamaBinding:
         known = self._pieces.get(token)
         if known is None:
             buffer = ctypes.create_string_buffer(512)
-            length = self._lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
+            length = self._lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, self._shows_control)
             known = self._pieces[token] = buffer.raw[: max(0, length)]
         return known
 

@@ -211,6 +211,6 @@ class _Process:
 
 
 def _environment() -> dict[str, str]:
-    """Let the child find mallku where this process has found it."""
+    """Let the child find mallku where this process has found it, and die at once where it has to: ggml would call a debugger first."""
     package = str(Path(mallku.__file__).resolve().parents[1])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))}
+    return {**os.environ, "GGML_NO_BACKTRACE": "1", "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))}

@@ -14,6 +14,7 @@ MAX_SEQUENCES: Final = 256
 """Most sequence ids of llama.cpp (LLAMA_MAX_SEQ)."""
 
 _STATEFUL_PARALLEL: Final = 8
+_EMBEDDED_AT_ONCE: Final = 16
 _CELLS_STEP: Final = 256
 _BYTES_PER_ELEMENT: Final[dict[KvType, float]] = {"f16": 2.0, "q8_0": 34 / 32}
 _GB: Final = 1e9
@@ -55,6 +56,8 @@ class Shape:
     """Size of one such state."""
     embeds: bool
     """Whether it embeds texts and does not generate."""
+    pools: bool
+    """Whether it says how the vectors of a text's tokens become one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,8 @@ class MemoryNeed:
 
 def plan_memory(settings: EngineSettings, shape: Shape) -> MemoryNeed:
     """Settle the sizes an engine is loaded with; raises `ModelTooLarge`, with the figures, if they exceed `max_memory_gb`."""
-    window = settings.context_length or min(DEFAULT_CONTEXT, shape.trained_length or DEFAULT_CONTEXT)
+    default = min(DEFAULT_CONTEXT, shape.trained_length or DEFAULT_CONTEXT)
+    window = default if settings.context_length is None else settings.context_length
     if window < 1 or settings.parallel < 1 or settings.batch_tokens < 1 or (settings.cells is not None and settings.cells < window):
         raise ConfigurationError(
             f"context_length {settings.context_length!r}, cells {settings.cells!r}, parallel {settings.parallel!r} and "
@@ -112,8 +116,12 @@ def plan_memory(settings: EngineSettings, shape: Shape) -> MemoryNeed:
 
 def _need(settings: EngineSettings, shape: Shape, window: int, cells: int) -> MemoryNeed:
     cells = -(-cells // _CELLS_STEP) * _CELLS_STEP
-    parallel = min(settings.parallel, MAX_SEQUENCES // 2, _STATEFUL_PARALLEL if shape.is_stateful else MAX_SEQUENCES)
-    sequences = parallel if shape.is_stateful else min(MAX_SEQUENCES, 2 * parallel + 1)
+    parallel = min(settings.parallel, _STATEFUL_PARALLEL if shape.is_stateful else (MAX_SEQUENCES - 1) // 2)
+    sequences = 2 * parallel + 1
+    if shape.is_stateful:
+        sequences = parallel
+    elif shape.embeds:
+        sequences = _EMBEDDED_AT_ONCE
     batch = max(settings.batch_tokens, 2 * parallel, window if shape.embeds else 0)
     cache = cells * _cell_bytes(shape, settings.kv_type) + sequences * shape.state_bytes
     return MemoryNeed(

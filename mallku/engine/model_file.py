@@ -172,4 +172,5 @@ def _shape(lib: Any, model: Any, *, embeds: bool) -> Shape:
         is_stateful=is_stateful,
         state_bytes=state if is_stateful else 0,
         embeds=embeds or not has_decoder or pooling not in {"", "0"},
+        pools=pooling not in {"", "0"},
     )

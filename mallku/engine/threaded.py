@@ -75,7 +75,13 @@ class ThreadedEngine:
         prompts = [await asyncio.to_thread(self._decoder.tokenize, text, special=False, framed=True) for text in texts]
         for prompt in prompts:
             if len(prompt) > self.facts.context_length:
-                raise _overflow(len(prompt), 0, self.facts.context_length)
+                window = self.facts.context_length
+                raise ContextOverflow(
+                    f"A text of {len(prompt)} tokens does not fit into the window of {window}.",
+                    hint="Embed shorter texts, or load the model with a larger context_length.",
+                    needed=len(prompt),
+                    window=window,
+                )
         vectors = await self._worker.call(lambda decoder: decoder.embed(prompts))
         return Embeddings(vectors=tuple(map(_unit, vectors)), tokens=sum(map(len, prompts)))
 

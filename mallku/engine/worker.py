@@ -87,14 +87,17 @@ class Worker:
                 return
             self._new_planner()
             _post(loop, _settle, loaded, self._decoder)
-            self._live()
+            try:
+                self._live()
+            finally:
+                self._end()
 
         self._thread = threading.Thread(target=live, name="mallku-engine", daemon=True)
         self._thread.start()
         try:
             return await loaded
         except asyncio.CancelledError:
-            self._commands.put(self._end)
+            self._commands.put(self._stop)
             raise
 
     def submit(self, job: Job) -> None:
@@ -116,14 +119,14 @@ class Worker:
         done: asyncio.Future[Found] = loop.create_future()
 
         def run() -> None:
+            outcome: object = _closed()
             try:
-                if not self._is_open:
-                    raise _closed()
-                found = work(self._decoder)
+                if self._is_open:
+                    outcome = work(self._decoder)
             except MallkuError as error:
-                _post(loop, _settle, done, error)
-            else:
-                _post(loop, _settle, done, found)
+                outcome = error
+            finally:
+                _post(loop, _settle, done, outcome)
 
         self._commands.put(run)
         return await done
@@ -132,8 +135,7 @@ class Worker:
         """End all jobs with `EngineCrashed`, free the decoder, and wait for the thread's end."""
         if self._thread is None:
             return
-        if self._is_open:
-            self._commands.put(self._end)
+        self._commands.put(self._stop)
         await asyncio.to_thread(self._thread.join)
 
     def statistics(self) -> EngineStatistics:
@@ -161,8 +163,6 @@ class Worker:
                 self._step()
             self._deliver()
             self._busy_s += time.perf_counter() - began
-        self._obey(wait=False)
-        self._deliver()
 
     def _obey(self, *, wait: bool) -> None:
         """Carry out the commands that have come; with `wait`, at least one."""
@@ -202,9 +202,15 @@ class Worker:
             self._planner.cancel(ticket)
             self._decoder.free_sampler(progress.sampler)
 
+    def _stop(self) -> None:
+        self._is_open = False
+
     def _end(self) -> None:
+        """Tell everyone who waits, also if the thread ends by a fault, and free the decoder."""
         self._is_open = False
         self._fail_all(_closed())
+        self._obey(wait=False)
+        self._deliver()
         self._decoder.close()
 
     def _fail_all(self, error: MallkuError) -> None:

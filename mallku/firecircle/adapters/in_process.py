@@ -1,20 +1,20 @@
 """A participant whose words are made in this process, by a GGUF file in an engine."""
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 from mallku.dialogue.participant import ParticipantFacts
-from mallku.dialogue.prompt import Deadlines, GenerationSettings, Prompt
+from mallku.dialogue.prompt import GenerationSettings, Prompt
 from mallku.dialogue.response import Delta, Response, Timings, Usage
 from mallku.engine import Engine, EnginePool, EngineRequest, EngineResult, EngineSettings, OnProgress, Sampling, TextPiece
-from mallku.errors import ConfigurationError, DeadlineExceeded, EmptyAnswer, ParticipantError
+from mallku.errors import AnswerCutShort, ConfigurationError, EmptyAnswer, ParticipantError
+from mallku.firecircle.adapters.turn_clock import TurnClock
 from mallku.wire.answer_channels import AnswerChannels
-
-Found = TypeVar("Found")
+from mallku.wire.repetition import loop_length
 
 
 class InProcessParticipant:
@@ -30,6 +30,8 @@ class InProcessParticipant:
         self._engine: Engine | None = None
         self._connecting = asyncio.Lock()
         self._is_closed = False
+        self._reasons = False
+        self._reasoning_opened = False
 
     @property
     def facts(self) -> ParticipantFacts:
@@ -53,22 +55,24 @@ class InProcessParticipant:
 
     async def respond(self, prompt: Prompt, settings: GenerationSettings) -> AsyncIterator[Delta | Response]:
         """Answer the prompt as a stream of deltas that ends in a `Response`."""
-        said = AnswerChannels()
-        clock = _Clock(settings.deadlines)
+        clock = TurnClock(settings.deadlines)
+        answer = AnswerChannels(opened=self._reasoning_opened)
+        request = _request(prompt, replace(settings, stop=()) if self._reasons else settings)
         try:
-            engine = await clock.within(self._ready())
-            stream = cast("AsyncGenerator[TextPiece | EngineResult, None]", engine.generate(_request(prompt, settings)))
+            async with clock.limit(self._spec):
+                engine = await self._ready()
+            stream = cast("AsyncGenerator[TextPiece | EngineResult, None]", engine.generate(request))
             async with aclosing(stream):
-                while not isinstance(part := await clock.within(anext(stream)), EngineResult):
-                    clock.has_begun = True
-                    for delta in said.add_text(part.text):
+                while not isinstance(part := await _next(stream, clock, self._spec), EngineResult):
+                    clock.spoke()
+                    for delta in answer.add_text(part.text):
                         yield delta
-            for delta in said.finish():
+            for delta in answer.finish():
                 yield delta
-            yield self._response(part, said)
         except ParticipantError as error:
-            error.partial_text = error.partial_text or said.text
+            error.partial_text = error.partial_text or answer.text
             raise
+        yield self._concluded(answer, part, settings)
 
     async def count_tokens(self, prompt: Prompt) -> int:
         """Count the tokens of the prompt as the model's chat template lays it out."""
@@ -90,51 +94,37 @@ class InProcessParticipant:
                 self._engine = await self._pool.acquire(self._settings, self._on_progress)
             return self._engine
 
-    def _response(self, result: EngineResult, said: AnswerChannels) -> Response:
-        text = said.text
+    def _concluded(self, answer: AnswerChannels, result: EngineResult, settings: GenerationSettings) -> Response:
+        """Judge a finished answer; only a whole one becomes a `Response`."""
+        # A stop text ends the engine's answer even inside private reasoning; once a model is known to reason, it is looked for here.
+        self._reasons = self._reasons or bool(answer.reasoning)
+        self._reasoning_opened = self._reasoning_opened or answer.opened_in_prompt
+        text = answer.text
+        stop = next((stop for stop in settings.stop if stop in text), None)
+        text = text if stop is None else text.partition(stop)[0].rstrip()
         if not text:
-            thought = "thought, but said nothing before its answer ended" if said.reasoning else "ended its turn without a word"
-            raise EmptyAnswer(f"{self.facts.model!r} {thought}.", hint="Ask again, raise `max_tokens`, or try another model.")
+            cause = "thought, but said nothing before its answer ended" if answer.reasoning else "ended its turn without a word"
+            raise EmptyAnswer(f"{self.facts.model!r} {cause}.", hint="Ask again, raise `max_tokens`, or try another model.")
+        if looping := loop_length(text):
+            raise AnswerCutShort(
+                f"{self.facts.model!r} repeats itself without end.",
+                hint="Try another model, a higher temperature or a repetition penalty.",
+                partial_text=text[: len(text) - looping].rstrip(),
+            )
         return Response(
             text=text,
-            reasoning=said.reasoning,
-            finish_reason=result.end_reason,
+            reasoning=answer.reasoning,
+            finish_reason="stop" if stop is not None else result.end_reason,
             model=self.facts.model,
             usage=Usage(prompt_tokens=result.prompt_tokens, cached_tokens=result.shared_tokens, completion_tokens=result.completion_tokens),
             timings=Timings(first_token_s=result.first_token_s, total_s=result.total_s, compute_s=result.compute_s),
         )
 
 
-class _Clock:
-    """Keeps the deadlines of one answer. It never spans a `yield`, for what the consumer does meanwhile is not ours to cancel."""
-
-    def __init__(self, deadlines: Deadlines) -> None:
-        self.has_begun = False
-        """Whether the first token has come."""
-        self._deadlines = deadlines
-        self._began = time.monotonic()
-
-    async def within(self, work: Awaitable[Found]) -> Found:
-        """Await something as long as the deadlines allow; raises `DeadlineExceeded`."""
-        passed = time.monotonic() - self._began
-        limits = {"total": self._deadlines.total, "idle" if self.has_begun else "first token": None}
-        if self.has_begun:
-            limits["idle"] = self._deadlines.idle if self._deadlines.idle is None else passed + self._deadlines.idle
-        else:
-            limits["first token"] = self._deadlines.first_token
-        name, limit = min(
-            ((name, limit) for name, limit in limits.items() if limit is not None), key=lambda pair: pair[1], default=("", None)
-        )
-        deadline = asyncio.timeout(None if limit is None else limit - passed)
-        try:
-            async with deadline:
-                return await work
-        except TimeoutError as error:
-            if not deadline.expired():
-                raise
-            raise DeadlineExceeded(
-                f"The {name} deadline passed after {limit:.3g} s.", hint="Raise it, or choose a smaller model."
-            ) from error
+async def _next(stream: AsyncGenerator[TextPiece | EngineResult, None], clock: TurnClock, name: str) -> TextPiece | EngineResult:
+    # No deadline spans a `yield`: what the consumer does meanwhile is not ours to cancel.
+    async with clock.limit(name):
+        return await anext(stream)
 
 
 def _request(prompt: Prompt, settings: GenerationSettings) -> EngineRequest:

@@ -1,0 +1,123 @@
+"""Memory is reckoned before anything is loaded, and the limits that were set are kept."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.gguf_models import Size, write_transformer
+
+from mallku.engine import EngineSettings, load_engine
+from mallku.engine.memory import Shape, per_layer, plan_memory
+from mallku.errors import ConfigurationError, ModelTooLarge
+
+SEVEN_BILLION = Shape(
+    architecture="llama",
+    file_type="15",
+    weights_bytes=4_080_000_000,
+    layers=32,
+    kv_heads=(8,) * 32,
+    key_length=128,
+    value_length=128,
+    width=4096,
+    feed_forward=14336,
+    heads=32,
+    vocabulary=32000,
+    trained_length=32768,
+    window=0,
+    is_stateful=False,
+    state_bytes=0,
+    embeds=False,
+    pools=False,
+)
+PATH = Path("some.gguf")
+
+
+def test_the_key_value_memory_is_what_llama_cpp_takes():
+    # llama.cpp reports 512 MiB of f16 for 4096 tokens of this shape, and 272 MiB of q8_0.
+    settings = EngineSettings(model_path=PATH, context_length=4096, cells=4096)
+
+    assert plan_memory(settings, SEVEN_BILLION).cache_bytes == 512 * 2**20
+    assert plan_memory(replace(settings, kv_type="q8_0"), SEVEN_BILLION).cache_bytes == 272 * 2**20
+
+
+def test_room_for_others_is_given_up_before_a_model_is_refused():
+    roomy = plan_memory(EngineSettings(model_path=PATH, context_length=4096), SEVEN_BILLION)
+    tight = plan_memory(EngineSettings(model_path=PATH, context_length=4096, max_memory_gb=5.5), SEVEN_BILLION)
+
+    assert roomy.cells > tight.cells >= 4096
+    assert tight.context_length == roomy.context_length == 4096
+    assert tight.total_bytes <= 5.5e9
+
+
+def test_too_large_a_model_is_refused_with_the_figures():
+    with pytest.raises(ModelTooLarge, match=r"4\.08 GB.*key-value memory for 4096 tokens 0\.54 GB.*max_memory_gb is 4") as refusal:
+        plan_memory(EngineSettings(model_path=PATH, max_memory_gb=4), SEVEN_BILLION)
+
+    assert "context_length" in refusal.value.hint
+
+
+def test_the_window_is_what_was_asked_for():
+    assert plan_memory(EngineSettings(model_path=PATH), SEVEN_BILLION).context_length == 4096
+    assert plan_memory(EngineSettings(model_path=PATH), replace(SEVEN_BILLION, trained_length=1024)).context_length == 1024
+    assert plan_memory(EngineSettings(model_path=PATH, context_length=3001), SEVEN_BILLION).context_length == 3001
+
+
+@pytest.mark.parametrize("change", [{"context_length": 0}, {"parallel": 0}, {"batch_tokens": 0}, {"context_length": 900, "cells": 800}])
+def test_sizes_that_make_no_sense_are_refused(change):
+    with pytest.raises(ConfigurationError, match="do not go together"):
+        plan_memory(EngineSettings(model_path=PATH, **change), SEVEN_BILLION)
+
+
+def test_figures_may_differ_from_layer_to_layer():
+    assert per_layer("[8, 0, 8]", 3) == (8, 0, 8)
+    assert per_layer("4", 3) == (4, 4, 4)
+
+
+async def test_a_model_over_the_limit_is_not_loaded(models):
+    with pytest.raises(ModelTooLarge, match=r"llama\.gguf"):
+        await load_engine(EngineSettings(model_path=models["llama"], max_memory_gb=0.0005))
+
+
+async def test_progress_is_told_and_grows(models):
+    told = []
+    engine = await load_engine(EngineSettings(model_path=models["llama"], threads=1), told.append)
+    await engine.close()
+
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+async def test_a_gpu_that_the_build_cannot_use_is_said_with_the_remedy(models):
+    engine = await load_engine(EngineSettings(model_path=models["llama"], gpu_layers=-1, main_gpu=0, tensor_split=(1.0,), threads=1))
+    await engine.close()
+
+    if engine.facts.gpu_layers == 0:
+        assert any("CMAKE_ARGS" in warning and "--force-reinstall" in warning for warning in engine.facts.warnings)
+
+
+RESIDENT = """
+import asyncio, psutil, sys
+from pathlib import Path
+from mallku.engine import EngineRequest, EngineSettings, load_engine, whole_result
+from mallku.engine.binding import load_library
+load_library()
+async def main():
+    import numpy
+    before = psutil.Process().memory_info().rss
+    engine = await load_engine(EngineSettings(model_path=Path(sys.argv[1]), context_length=2048, cells=8192, threads=1))
+    await whole_result(engine, EngineRequest(tokens=(65,) * 1500, max_tokens=20))
+    print(psutil.Process().memory_info().rss - before, engine.facts.memory_bytes)
+    await engine.close()
+asyncio.run(main())
+"""
+
+
+def test_a_process_stays_under_the_estimate(tmp_path):
+    size = Size(layers=6, width=512, heads=8, kv_heads=8, feed_forward=1024, vocabulary=8000)
+    model = write_transformer(tmp_path / "model.gguf", "llama", size)
+    answer = subprocess.run([sys.executable, "-c", RESIDENT, str(model)], capture_output=True, text=True, check=True)
+    grown, estimate = map(int, answer.stdout.split())
+
+    assert estimate / 2 < grown < estimate * 1.1
