@@ -7,7 +7,7 @@ from mallku.firecircle.decisions.recount import Comparison, compare, count_under
 from mallku.firecircle.decisions.rule import DecisionRule
 from mallku.firecircle.decisions.rules import RULE_NAMES, decision_rule
 from mallku.firecircle.decisions.secrecy import shown_ballots, shown_verdict
-from mallku.firecircle.decisions.ties import TIE_BREAKS
+from mallku.firecircle.decisions.ties import TIE_BREAKS, check_tie_break
 
 __all__ = [
     "RULE_NAMES",
@@ -15,6 +15,7 @@ __all__ = [
     "Comparison",
     "DecisionRule",
     "ballots_needed",
+    "check_tie_break",
     "compare",
     "count_under_all",
     "decide",

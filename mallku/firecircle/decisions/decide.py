@@ -6,6 +6,7 @@ from dataclasses import replace
 from mallku.dialogue.transcript import Option
 from mallku.dialogue.verdict import Ballot, SpoiledBallot, Tally, Verdict
 from mallku.firecircle.decisions.eligibility import sort_ballots
+from mallku.firecircle.decisions.figures import total_weight
 from mallku.firecircle.decisions.preference import stand_towards
 from mallku.firecircle.decisions.quorum import ballots_needed
 from mallku.firecircle.decisions.rule import DecisionRule
@@ -37,7 +38,7 @@ def decide(
         quorum: Valid ballots needed, abstentions included: an int is a number, a float up to 1.0 a share of the seats.
         exclude_self_votes: Whether voters' own statements are struck from their ballots.
     """
-    check_tie_break(tie_break)
+    check_tie_break(tie_break, seats)
     needed = ballots_needed(quorum, len(seats))
     heap = sort_ballots(rule.ballot_kind, ballots, options, seats, exclude_self_votes=exclude_self_votes)
     voted = {ballot.seat for ballot in heap.valid}
@@ -48,8 +49,9 @@ def decide(
         spoiled=(*spoiled, *heap.spoiled),
         notes=heap.notes,
     )
-    if not heap.valid:
-        return replace(verdict, notes=(*heap.notes, "No valid ballot was cast."))
+    if not total_weight(heap.valid):
+        nothing = "Only ballots without weight were cast." if heap.valid else "No valid ballot was cast."
+        return replace(verdict, notes=(*heap.notes, nothing))
     tally = rule.count(heap.valid, options)
     verdict = replace(verdict, status="not decided", tally=tally)
     if len(heap.valid) < needed:

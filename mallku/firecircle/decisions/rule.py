@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mallku.dialogue.ballot_form import GRADES, MAX_SCORE, POSITIONS
 from mallku.dialogue.transcript import Option
 from mallku.dialogue.verdict import Ballot, BallotKind, Tally
 from mallku.errors import UsageError
@@ -51,8 +52,19 @@ def ballot_fault(ballot: Ballot, kind: BallotKind, labels: Sequence[str]) -> str
             return f"it names {label!r}; there are only {', '.join(labels)}"
         if kind == "ranking" and named.count(label) > 1:
             return f"it ranks {label!r} more than once"
-    if kind == "position" and ballot.position is None:
-        return "it takes no position"
+    return _field_fault(ballot)
+
+
+def _field_fault(ballot: Ballot) -> str:
+    """Say what is wrong with points, grades or a position, or return an empty text."""
+    for label, points in ballot.scores.items():
+        if not 0 <= points <= MAX_SCORE:
+            return f"it gives {label} {points!r} points; points go from 0 to {MAX_SCORE}"
+    for label, grade in ballot.grades.items():
+        if grade not in GRADES:
+            return f"it grades {label} {grade!r}; grades are {', '.join(GRADES)}"
+    if ballot.kind == "position" and ballot.position not in POSITIONS:
+        return f"its position is {ballot.position!r}; positions are {', '.join(POSITIONS)}"
     return ""
 
 

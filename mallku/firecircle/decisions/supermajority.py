@@ -1,5 +1,6 @@
 """Supermajority: an option passes with at least a declared share of the votes cast."""
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
@@ -9,6 +10,8 @@ from mallku.errors import ConfigurationError
 from mallku.firecircle.decisions.figures import as_support, figures_line, in_words, order_by
 from mallku.firecircle.decisions.plurality import choices
 from mallku.firecircle.decisions.rule import DecisionRule
+
+_THRESHOLD: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(?:/0*([1-9]\d{0,5}))?(%?)")
 
 TWO_THIRDS: Final = Fraction(2, 3)
 """The share that is meant where none is named."""
@@ -48,10 +51,9 @@ def count_supermajority(ballots: Sequence[Ballot], labels: Sequence[str], thresh
 
 def read_threshold(text: str) -> Fraction:
     """Read `2/3`, `0.75` or `75%`: more than a half, at most 1."""
-    try:
-        threshold = Fraction(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except (ValueError, ZeroDivisionError):
-        threshold = Fraction()
-    if Fraction(1, 2) < threshold <= 1:
-        return threshold
+    form = _THRESHOLD.fullmatch(text.strip())
+    if form:
+        threshold = Fraction(form[1]) / int(form[2] or 1) / (100 if form[3] else 1)
+        if Fraction(1, 2) < threshold <= 1:
+            return threshold
     raise ConfigurationError(f"The threshold of the supermajority is {text!r}.", hint="Give more than a half and at most 1, such as 2/3.")

@@ -17,10 +17,13 @@ TIE_BREAKS: Final = ("seeded", "listed", "none", "casting(SEAT)")
 _CASTING: Final = re.compile(r"casting\((.+)\)")
 
 
-def check_tie_break(tie_break: str) -> None:
-    """Refuse a way to break ties that does not exist."""
-    if tie_break not in TIE_BREAKS[:3] and not _CASTING.fullmatch(tie_break):
+def check_tie_break(tie_break: str, seats: Sequence[str] = ()) -> None:
+    """Refuse a way to break ties that does not exist, or the casting vote of somebody who is not among `seats`, where these are given."""
+    casting = _CASTING.fullmatch(tie_break)
+    if tie_break not in TIE_BREAKS[:3] and not casting:
         raise ConfigurationError(f"There is no tie-break {tie_break!r}.", hint=f"Use one of {', '.join(TIE_BREAKS)}.")
+    if casting and seats and casting[1] not in seats:
+        raise ConfigurationError(f"The tie-break names {casting[1]!r}, who has no seat.", hint=f"The seats are {', '.join(seats)}.")
 
 
 def break_tie(tied: Sequence[str], options: Sequence[Option], ballots: Sequence[Ballot], *, tie_break: str, seed: int) -> tuple[str, str]:

@@ -146,3 +146,33 @@ def test_unknown_rules_and_tie_breaks_are_refused_with_the_list_of_known_ones():
         decision_rule("plurallity")
     with pytest.raises(ConfigurationError, match="seeded"):
         decide(PLURALITY, [], [], given_options(["x"]), SEATS, tie_break="coin")
+    with pytest.raises(ConfigurationError, match="'Zoe', who has no seat"):
+        decide(PLURALITY, [], [], given_options(["x"]), SEATS, tie_break="casting(Zoe)")
+
+
+def test_ballots_without_weight_decide_nothing():
+    verdict = decide(PLURALITY, [choice("Ada", "A", weight=0.0)], [], given_options(["x", "y"]), SEATS)
+    assert (verdict.status, verdict.missing) == ("no ballot", ("Ben", "Cleo"))
+    assert verdict.notes == ("Only ballots without weight were cast.",)
+
+
+@pytest.mark.parametrize(
+    ("rule", "field"),
+    [
+        ("score", {"scores": {"A": 6.0}}),
+        ("score", {"scores": {"A": float("nan")}}),
+        ("star", {"scores": {"A": -1.0}}),
+        ("majority-judgment", {"grades": {"A": "fine"}}),
+        ("borda", {"ranking": (("A",), ("A",))}),
+        ("plurality", {"choice": "A", "weight": float("inf")}),
+        ("plurality", {"choice": "A", "weight": -1.0}),
+        ("consensus", {"position": "perhaps"}),
+        ("consensus", {}),
+    ],
+)
+def test_figures_and_words_that_no_form_offers_spoil_a_ballot(rule, field):
+    declared = decision_rule(rule)
+    ballot = Ballot(seat="Ada", kind=declared.ballot_kind, **field)
+    verdict = decide(declared, [ballot], [], given_options(["x"]), SEATS)
+    assert verdict.status == "no ballot"
+    assert verdict.spoiled[0].reason

@@ -21,7 +21,7 @@ CONDORCET = ["schulze", "ranked-pairs"]
 MONOTONE = ["plurality", "majority", "approval", "score", "borda", "schulze", "ranked-pairs", "majority-judgment"]
 
 # A busy machine is slow, which breaks no law.
-law = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+law = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
 @st.composite

@@ -51,7 +51,19 @@ def test_names_are_read_kindly():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "judge", "judge()", "plurality(2)", "supermajority(1/2)", "supermajority(x)", "consensus(half)", "dice"]
+    "name",
+    [
+        "",
+        "judge",
+        "judge()",
+        "plurality(2)",
+        "supermajority(1/2)",
+        "supermajority(x)",
+        "supermajority(2/0)",
+        "supermajority(1e99)",
+        "consensus(half)",
+        "dice",
+    ],
 )
 def test_what_is_no_rule_is_refused(name):
     with pytest.raises(ConfigurationError) as refused:
