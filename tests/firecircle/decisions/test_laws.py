@@ -182,7 +182,7 @@ def test_the_majority_value_is_what_taking_middle_grades_away_gives(pairs):
 
 
 @law
-@given(elections(), st.integers(0, 99), st.sampled_from([*TIE_BREAKS[:3], "casting(s1)"]), st.floats(0, 1), st.booleans())
+@given(elections(), st.integers(0, 99), st.sampled_from([*TIE_BREAKS[:3], "casting(s0)"]), st.floats(0, 1), st.booleans())
 def test_a_verdict_accounts_for_every_seat_once(election, seed, tie_break, quorum, exclude):
     rule, ballots = election
     options = [Option(label=label, text=label, author=author) for label, author in zip(LABELS, ["s0", "s1", "", "s9"], strict=True)]
