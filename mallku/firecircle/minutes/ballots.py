@@ -13,12 +13,13 @@ from mallku.firecircle.state import BallotRecord, DeliberationState
 
 def ballots_of(events: Sequence[AnyEvent], state: DeliberationState) -> tuple[BallotMinutes, ...]:
     """Return all ballots in the order in which they were opened."""
-    return tuple(_ballot(events, record) for record in state.ballots.values())
+    return tuple(_ballot(events, record, state.seats) for record in state.ballots.values())
 
 
-def _ballot(events: Sequence[AnyEvent], record: BallotRecord) -> BallotMinutes:
+def _ballot(events: Sequence[AnyEvent], record: BallotRecord, seats: Sequence[str]) -> BallotMinutes:
     opened, counted = record.opened, record.counted
     cast = [event for event in events if isinstance(event, kinds.BallotCast) and event.stage == opened.stage]
+    cast.sort(key=lambda event: seats.index(event.ballot.seat) if event.ballot.seat in seats else len(seats))
     spoiled = [event for event in events if isinstance(event, kinds.BallotSpoiled) and event.stage == opened.stage]
     recounts = counted.recounts if counted else ()
     struck = {one.seat for one in counted.verdict.spoiled} if counted else set()

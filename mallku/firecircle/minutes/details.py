@@ -6,7 +6,7 @@ from mallku.dialogue.verdict import Tally
 from mallku.firecircle.minutes.blocks import Block, Code, Heading, Items, Line, PageBreak, Paragraph, Place, Quote, Strong, Table, Text
 from mallku.firecircle.minutes.front_page import links
 from mallku.firecircle.minutes.seats import PLACES
-from mallku.firecircle.minutes.values import BallotMinutes, Contribution, MeanScore, Measure, Minutes, RoundMinutes
+from mallku.firecircle.minutes.values import BallotMinutes, Change, Contribution, MeanScore, Measure, Minutes, RoundMinutes
 
 STAGES = {
     "before": "The private ballot before the exchange",
@@ -163,7 +163,7 @@ def _changes(minutes: Minutes) -> Iterator[Block]:
             tuple(
                 (
                     Strong(change.seat),
-                    Text(f": from {change.before} to {change.after}, {change.cause}. {change.explanation}"),
+                    Text(f": {change.explanation or _moved(change)}"),
                     *links(change.turns),
                 )
                 for change in minutes.changes
@@ -173,6 +173,10 @@ def _changes(minutes: Minutes) -> Iterator[Block]:
         yield Paragraph((Text("None is recorded."),))
     if minutes.conformity:
         yield Items(tuple((Text(claim.text), *links(claim.turns)) for claim in minutes.conformity))
+
+
+def _moved(change: Change) -> str:
+    return f"from {change.before} to {change.after}, {change.cause}."
 
 
 def _scores(minutes: Minutes) -> Iterator[Block]:

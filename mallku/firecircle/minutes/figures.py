@@ -1,6 +1,6 @@
 """The figures in the minutes: scores by seat and dimension, and what was spent. Unknown is kept apart from nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from mallku.dialogue.response import Timings, Usage
 from mallku.dialogue.score import Score
@@ -38,10 +38,10 @@ def _mean(pairs: Sequence[tuple[float, float | None]]) -> MeanScore:
     return MeanScore(value=mean, scored=len(known), unscored=len(pairs) - len(known))
 
 
-def spending(spent: Mapping[str, Sequence[tuple[Usage, Timings]]]) -> dict[str, Spending]:
+def spending(state: DeliberationState) -> dict[str, Spending]:
     """Return what each seat used, and the whole circle."""
-    by_seat = {seat: _spending(requests) for seat, requests in spent.items()}
-    return {**by_seat, CIRCLE: _spending([request for requests in spent.values() for request in requests])}
+    by_seat = {seat: _spending(state.spent[seat]) for seat in state.seats if seat in state.spent}
+    return {**by_seat, CIRCLE: _spending([request for requests in state.spent.values() for request in requests])}
 
 
 def _spending(requests: Sequence[tuple[Usage, Timings]]) -> Spending:

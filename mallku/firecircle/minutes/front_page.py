@@ -2,7 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mallku.firecircle.minutes.blocks import Block, Heading, Inline, Items, Line, Link, Paragraph, Quote, Strong, Text, shortened
+from mallku.firecircle.minutes.blocks import (
+    Block,
+    Code,
+    Heading,
+    Inline,
+    Items,
+    Line,
+    Link,
+    Paragraph,
+    Place,
+    Quote,
+    Strong,
+    Text,
+    shortened,
+)
 from mallku.firecircle.minutes.seats import PLACES
 from mallku.firecircle.minutes.values import Claim, Minutes, OptionArguments, SeatMinutes
 
@@ -29,6 +43,7 @@ def front_page(minutes: Minutes) -> Iterator[Block]:
     told = f"{circle} deliberated on {minutes.convened_at:%Y-%m-%d at %H:%M} UTC. {STATUS[minutes.status]}"
     yield Paragraph((Text(told), Text(f" Why it ended: {minutes.reason}." if minutes.reason else "")))
     yield from _outcome(minutes)
+    yield from _summary(minutes)
     yield from _people(minutes)
     yield from _reasons(minutes)
     yield Heading(2, (Text("Dissent"),))
@@ -51,7 +66,24 @@ def _outcome(minutes: Minutes) -> Iterator[Block]:
         author = next((option.author for option in minutes.arguments if option.won), "")
         label = f"Option {minutes.verdict.option}{f', as {author} put it' if author else ''}"
         yield Quote(minutes.verdict.text, (Text(label),))
-    yield from (Paragraph(line(claim)) for claim in (*rest, *minutes.agreed))
+    yield from (Paragraph(line(claim)) for claim in rest)
+    if minutes.verdict and (minutes.verdict.abstained or minutes.verdict.missing):
+        yield from (Paragraph(line(claim)) for claim in minutes.agreed)
+
+
+def _summary(minutes: Minutes) -> Iterator[Block]:
+    summary = minutes.summary
+    if summary is None:
+        return
+    model = f" ({summary.model})" if summary.model else ""
+    yield Heading(2, (Text(f"A summary, written by {summary.seat}{model}"),))
+    yield Quote(summary.text, (Place(summary.turn), Text("Words of a model, not of these minutes · "), Code(summary.turn)))
+    if summary.invented:
+        yield Paragraph((Strong(f"Of its {summary.quotations} quotations nobody said these {len(summary.invented)}:"),))
+        yield Items(tuple((Text(f"“{' '.join(one.split())}”"),) for one in summary.invented))
+    elif summary.quotations:
+        count = "Its one quotation stands" if summary.quotations == 1 else f"All its {summary.quotations} quotations stand"
+        yield Paragraph((Text(f"{count} word for word in the transcript."),))
 
 
 def _people(minutes: Minutes) -> Iterator[Block]:

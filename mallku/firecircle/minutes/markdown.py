@@ -25,7 +25,7 @@ from mallku.firecircle.minutes.front_page import front_page
 from mallku.firecircle.minutes.values import Minutes
 
 _ANYWHERE = re.compile(r"([\\`*_\[\]|~$])")
-_AT_THE_START = re.compile(r"^(\s*)([#+\-=]|:(?=-)|\d+(?=[.)]))")
+_AT_THE_START = re.compile(r"^(\s*)([#+\-=]|:(?=-)|\d+(?=[.)](?:\s|$)))")
 _ADDRESS = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
 _PLAIN_CODE = re.compile(r"[\w./:# -]+")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}

@@ -16,7 +16,7 @@ from mallku.firecircle.minutes.ledger import changes_of, conformity_of
 from mallku.firecircle.minutes.rounds import rounds_of
 from mallku.firecircle.minutes.seats import locality_of, seats_of
 from mallku.firecircle.minutes.secrecy import concealed
-from mallku.firecircle.minutes.values import BallotMinutes, Claim, Minutes, Record
+from mallku.firecircle.minutes.values import BallotMinutes, Claim, Minutes, Record, Summary
 from mallku.firecircle.state import DeliberationState, fold
 from mallku.journal import chain_head
 
@@ -47,6 +47,7 @@ def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
         outcome=_outcome(ballots),
         verdict=decided.verdict if decided else None,
         verdict_before=_verdict_before(ballots),
+        summary=_summary(state),
         locality=locality_of(recorded, state),
         caveats=_caveats(recorded, state),
         seats=seats_of(recorded, state),
@@ -59,7 +60,7 @@ def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
         rounds=rounds_of(recorded, state),
         ballots=ballots,
         scores=mean_scores(state),
-        spending=spending(state.spent),
+        spending=spending(state),
         resumed_at=tuple(event.at for event in recorded if isinstance(event, kinds.DeliberationResumed)),
         turns=(),
         record=Record(
@@ -82,6 +83,7 @@ def _turns_shown(minutes: Minutes) -> tuple[str, ...]:
     for ballot in minutes.ballots:
         shown += [cast.turn for cast in ballot.cast] + [turn for turn, _ in ballot.spoiled]
     shown += [turn for claim in minutes.dissent for turn in claim.turns]
+    shown += [minutes.summary.turn] if minutes.summary else []
     return tuple(dict.fromkeys(turn for turn in shown if turn))
 
 
@@ -89,6 +91,20 @@ def _linked(claim: Claim, turns: Sequence[str]) -> Claim:
     """Link a remark that names turns to them."""
     words = {word.strip(".,:;") for word in claim.text.split()}
     return replace(claim, turns=tuple(turn for turn in turns if turn in words))
+
+
+def _summary(state: DeliberationState) -> Summary | None:
+    written = state.summary
+    if written is None:
+        return None
+    return Summary(
+        turn=written.turn,
+        seat=written.seat,
+        model=written.model,
+        text=written.text,
+        quotations=written.quotations,
+        invented=written.invented,
+    )
 
 
 def _verdict_before(ballots: Sequence[BallotMinutes]) -> Verdict | None:
@@ -148,6 +164,11 @@ def _caveats(events: Sequence[AnyEvent], state: DeliberationState) -> tuple[Clai
     """Return what weakens the result: remarks at its end, warnings, breaks, rounds that no longer fitted or left the question."""
     told = [Claim(text=remark) for remark in (state.ended.remarks if state.ended else ())]
     told += [Claim(text=f"{warning.seat}: {warning.warning}" if warning.seat else warning.warning) for warning in state.warnings]
+    rehearsing = [seat.name for seat in state.convened.seats if seat.spec == "tiny"] if state.convened else []
+    if rehearsing:
+        told.append(
+            Claim(text=f"The bundled rehearsal model speaks for {', '.join(rehearsing)}: it shows how a circle works and knows nothing.")
+        )
     shared = shared_weights({seat.name: seat.weights for seat in state.convened.seats}) if state.convened else ""
     if shared and not any("weights" in warning.warning for warning in state.warnings):
         told.append(Claim(text=shared))

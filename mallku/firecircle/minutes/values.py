@@ -226,6 +226,24 @@ class MeanScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a seat wrote to sum the deliberation up: words of a model, not of these minutes."""
+
+    turn: str
+    """Id of its turn."""
+    seat: str
+    """Who wrote it."""
+    model: str
+    """Model that wrote it, by its own word; empty if it did not say."""
+    text: str
+    """The summary."""
+    quotations: int
+    """How many quotations it has."""
+    invented: tuple[str, ...]
+    """Quotations that nobody said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """Where the minutes come from, so that they can be checked."""
 
@@ -265,6 +283,8 @@ class Minutes:
     """The deciding verdict, or None."""
     verdict_before: Verdict | None
     """What the same seats would have decided before the exchange, or None."""
+    summary: Summary | None
+    """A summary by one of the seats, or None."""
     locality: Claim
     """Where the words went, summed up from where the seats were."""
     caveats: tuple[Claim, ...]

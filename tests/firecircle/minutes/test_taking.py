@@ -7,7 +7,7 @@ from scripted_seats import seated
 
 from mallku.dialogue.response import Response, Timings, Usage
 from mallku.errors import JournalDamaged
-from mallku.events.kinds import DeliberationConvened, PositionChanged, SeatSubstituted
+from mallku.events.kinds import DeliberationConvened, PositionChanged, SeatSubstituted, SummaryWritten
 from mallku.firecircle import DecisionPlan, FireCircle, Plan, RoundPlan
 from mallku.firecircle.minutes import broken_links, take_minutes, to_html, to_json, to_markdown, unsupported_quotes
 from mallku.journal import open_journal
@@ -188,6 +188,32 @@ async def test_the_head_is_that_of_the_journal(rich):
 
 def test_the_same_events_give_the_same_minutes(rich):
     assert to_markdown(take_minutes(rich.events)) == to_markdown(take_minutes(rich.events))
+
+
+@pytest.mark.parametrize(
+    ("invented", "told"),
+    [((), "All its 2 quotations stand word for word"), (("nobody said this",), "Of its 2 quotations nobody said these 1:")],
+)
+def test_a_summary_is_marked_as_a_models_and_its_quotations_as_checked(rich, invented, told):
+    *others, ended = rich.events
+    written = SummaryWritten(
+        deliberation=ended.deliberation,
+        seq=ended.seq,
+        at=ended.at,
+        turn="summary.Ada",
+        seat="Ada",
+        text="A rota won.",
+        model="small.gguf",
+        quotations=2,
+        invented=invented,
+    )
+    minutes = take_minutes([*others, written, replace(ended, seq=ended.seq + 1)])
+    page = to_markdown(minutes)
+
+    assert "## A summary, written by Ada (small.gguf)" in page
+    assert "Words of a model, not of these minutes" in page
+    assert told in page
+    assert broken_links(minutes) == ()
 
 
 def test_secret_ballots_do_not_show_who_cast_which(rich):
