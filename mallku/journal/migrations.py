@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mallku.errors import JournalDamaged, JournalTooNew
+from mallku.events.kinds import AnyEvent
 from mallku.journal.chain import Entry
 from mallku.journal.outline import texts_of, words_of
+from mallku.journal.sql import sql
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -81,31 +83,29 @@ def _index_all(connection: "Connection") -> None:
         text("SELECT deliberation, seq, kind, at, caused_by, body, hash FROM journal_events ORDER BY deliberation, seq")
     )
     for row in stored.mappings().all():
-        insert_texts(connection, [Entry(**row)])
+        insert_texts(connection, [Entry(**row).event()])
 
 
-def insert_texts(connection: "Connection", entries: Sequence[Entry]) -> None:
-    """Make the texts of these lines findable."""
-    from sqlalchemy import text
-
+def insert_texts(connection: "Connection", events: Sequence[AnyEvent]) -> None:
+    """Make the texts of these events, all of one deliberation, findable."""
     rows = [
         {
             "words": " ".join(words_of(found.text)),
-            "deliberation": entries[0].deliberation,
+            "deliberation": events[0].deliberation,
             "seq": found.seq,
             "turn": found.turn,
             "seat": found.seat,
             "source": found.source,
             "text": found.text,
         }
-        for found in texts_of(entry.event() for entry in entries)
+        for found in texts_of(events)
     ]
     if rows:
         statement = (
             "INSERT INTO journal_texts (words, deliberation, seq, turn, seat, source, text) "
             "VALUES (:words, :deliberation, :seq, :turn, :seat, :source, :text)"
         )
-        connection.execute(text(statement), rows)
+        connection.execute(sql(statement), rows)
 
 
 Step = Callable[["Connection"], None]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,11 +22,15 @@ from mallku.journal.lease import file_lease
 from mallku.journal.memory import refuse_broken
 from mallku.journal.migrations import STEPS, insert_texts, migrate, version_of
 from mallku.journal.outline import excerpt, resolve_among, storable, summary_after, unknown, words_of
+from mallku.journal.sql import sql
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 Result = TypeVar("Result")
+
+_COLUMNS = tuple(field.name for field in fields(Entry))
+_SUMMARY_COLUMNS = tuple(field.name for field in fields(DeliberationSummary))
 
 _INSERT = (
     "INSERT INTO journal_events (deliberation, seq, kind, at, caused_by, body, hash) "
@@ -139,19 +143,16 @@ class SqlJournal:
     def _insert(
         self, connection: "Connection", entries: Sequence[Entry], events: Sequence[AnyEvent], before: DeliberationSummary | None
     ) -> None:
-        from sqlalchemy import text
-
-        connection.execute(text(_INSERT), [asdict(entry) for entry in entries])
-        summary = asdict(summary_after(events, before, head=entries[-1].hash))
-        moments = {name: summary[name].isoformat() for name in ("convened_at", "last_at")}
-        connection.execute(text(_UPSERT), summary | moments)
-        insert_texts(connection, entries)
+        connection.execute(sql(_INSERT), [{name: getattr(entry, name) for name in _COLUMNS} for entry in entries])
+        summary = summary_after(events, before, head=entries[-1].hash)
+        row = {name: getattr(summary, name) for name in _SUMMARY_COLUMNS}
+        moments = {name: row[name].isoformat() for name in ("convened_at", "last_at")}
+        connection.execute(sql(_UPSERT), row | moments)
+        insert_texts(connection, events)
 
     def _summary(self, connection: "Connection", deliberation: str, *, lock: bool = False) -> DeliberationSummary | None:
-        from sqlalchemy import text
-
         statement = f"{_SUMMARIES} WHERE id = :id{' FOR UPDATE' if lock and self._path is None else ''}"
-        row = connection.execute(text(statement), {"id": deliberation}).mappings().one_or_none()
+        row = connection.execute(sql(statement), {"id": deliberation}).mappings().one_or_none()
         return _summary_of(dict(row)) if row else None
 
     async def events(self, deliberation: str, *, after: int = 0) -> list[AnyEvent]:
@@ -163,10 +164,8 @@ class SqlJournal:
         return await self._in_thread(self._entries, deliberation)
 
     def _entries(self, deliberation: str, *, after: int = 0) -> list[Entry]:
-        from sqlalchemy import text
-
         with self._reading() as connection:
-            rows = connection.execute(text(_ENTRIES), {"deliberation": deliberation, "after": after}).mappings().all()
+            rows = connection.execute(sql(_ENTRIES), {"deliberation": deliberation, "after": after}).mappings().all()
             if not rows and (after == 0 or self._summary(connection, deliberation) is None):
                 raise unknown(deliberation, self._ids(connection), place=self.place)
         return [Entry(**row) for row in rows]
@@ -185,16 +184,12 @@ class SqlJournal:
         return await self._in_thread(self._deliberations)
 
     def _deliberations(self) -> list[DeliberationSummary]:
-        from sqlalchemy import text
-
         with self._reading() as connection:
-            rows = connection.execute(text(f"{_SUMMARIES} ORDER BY convened_at DESC, id DESC")).mappings().all()
+            rows = connection.execute(sql(f"{_SUMMARIES} ORDER BY convened_at DESC, id DESC")).mappings().all()
         return [_summary_of(dict(row)) for row in rows]
 
     def _ids(self, connection: "Connection") -> list[str]:
-        from sqlalchemy import text
-
-        return list(connection.execute(text("SELECT id FROM journal_deliberations ORDER BY id")).scalars())
+        return list(connection.execute(sql("SELECT id FROM journal_deliberations ORDER BY id")).scalars())
 
     async def resolve(self, prefix: str) -> str:
         """Return the one id that begins with `prefix`."""
@@ -226,15 +221,13 @@ class SqlJournal:
         return await self._in_thread(self._search, wanted, match=match, limit=limit) if wanted else []
 
     def _search(self, wanted: Sequence[str], *, match: Literal["all", "any"], limit: int) -> list[SearchHit]:
-        from sqlalchemy import text
-
         dialect = self._engine.dialect.name
         if dialect == "sqlite":
             query = (" " if match == "all" else " OR ").join(f'"{word}"*' for word in wanted)
         else:
             query = (" & " if match == "all" else " | ").join(f"{word}:*" for word in wanted)
         with self._reading() as connection:
-            rows = connection.execute(text(_FIND[dialect]), {"query": query, "limit": limit}).mappings().all()
+            rows = connection.execute(sql(_FIND[dialect]), {"query": query, "limit": limit}).mappings().all()
         return [SearchHit(**row, excerpt=excerpt(row["text"], wanted)) for row in rows]
 
     @asynccontextmanager
@@ -254,26 +247,22 @@ class SqlJournal:
 
     def _take_advisory_lock(self, deliberation: str) -> None:
         """Take a lock of the one PostgreSQL session that keeps this journal's leases; it ends with that session."""
-        from sqlalchemy import text
-
         with in_our_words(self.place):
             if self._lease_session is None or self._lease_session.invalidated:
                 self._lease_session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             # A session may take the same lock twice: its own leases are told apart here.
             taken = deliberation not in self._leases
             if taken:
-                taken = self._lease_session.execute(text(_LOCK), {"id": storable(deliberation)}).scalar_one()
+                taken = self._lease_session.execute(sql(_LOCK), {"id": storable(deliberation)}).scalar_one()
         if not taken:
             raise JournalLocked(f"deliberation {deliberation!r} is already running.", hint="Wait for it to end, or stop it; then resume.")
         self._leases.add(deliberation)
 
     def _free_advisory_lock(self, deliberation: str) -> None:
-        from sqlalchemy import text
-
         self._leases.discard(deliberation)
         if self._lease_session is not None and not self._lease_session.invalidated:
             with in_our_words(self.place):
-                self._lease_session.execute(text(_UNLOCK), {"id": storable(deliberation)})
+                self._lease_session.execute(sql(_UNLOCK), {"id": storable(deliberation)})
 
     async def close(self) -> None:
         """Give back the connections and the thread."""

@@ -8,7 +8,9 @@ __all__ = ["REHEARSAL_MODEL_NAME", "REHEARSAL_NOTICE", "rehearsal_model_path"]
 REHEARSAL_MODEL_NAME: Final = "mallku-rehearsal"
 """Name of the model, as its file and the catalog have it."""
 
-REHEARSAL_NOTICE: Final = "This is a rehearsal: the bundled model is a tiny practice voice whose words follow the form of a deliberation but carry no knowledge."
+REHEARSAL_NOTICE: Final = (
+    "This is a rehearsal: the bundled model is a tiny practice voice whose words follow the form of a deliberation but carry no knowledge."
+)
 """One sentence to print wherever the bundled model speaks."""
 
 
