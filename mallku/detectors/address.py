@@ -43,7 +43,19 @@ def without_address(text: str) -> tuple[str, bool]:
     blanked = text
     for pattern in _ADDRESSED:
         blanked = pattern.sub(_blank, blanked)
-    return (blanked, True) if blanked != text else (text, False)
+    if blanked == text:
+        return text, False
+    return "".join(_rest(match, blanked) for match in _SEGMENT.finditer(text)), True
+
+
+_SEGMENT = re.compile(r"[^.!?;\n]*[.!?;\n]?")
+_FEW = 2
+"""Words left over beside a demand, such as `please`, that go with it."""
+
+
+def _rest(match: re.Match[str], blanked: str) -> str:
+    left = blanked[match.start() : match.end()]
+    return " " * len(left) if left != match.group() and len(left.split()) <= _FEW else left
 
 
 def _blank(match: re.Match[str]) -> str:

@@ -93,6 +93,7 @@ def edge(text: str, earlier: str, speaker: str, *, last: bool, names: frozenset[
     here, there = matter(text), matter(earlier)
     shared = [key for key in here.stems if key in there.stems and here.stems[key] not in names]
     gain = sum(telling(here.stems[key]) for key in shared)
+    weight = here.weight - sum(telling(word) for word in here.stems.values() if word in names)
     rest_here = {field for key, word in here.stems.items() if key not in there.stems and word not in names for field in fields_of(word)}
     rest_there = {field for key, word in there.stems.items() if key not in here.stems for field in fields_of(word)}
     numbers = 1.0 if here.numbers & there.numbers else 0.5 if here.numbers and there.numbers else 0.0
@@ -100,7 +101,7 @@ def edge(text: str, earlier: str, speaker: str, *, last: bool, names: frozenset[
     return Edge(
         named=1.0 if name_span else 0.0,
         taken=gain / there.weight if there.weight else 0.0,
-        about=gain / here.weight if here.weight else 0.0,
+        about=gain / weight if weight > 0 else 0.0,
         words=min(1.0, gain / 3),
         fields=min(1.0, len(rest_here & rest_there) / 3),
         numbers=numbers,

@@ -15,9 +15,9 @@ _WITH_DOT = frozenset(("mr", "mrs", "ms", "dr", "st", "no", "vs", "etc", "sr", "
 
 _FUNCTION_WORDS = {
     "en": "they them their us it's is has had do does did may might must can only when how each every any some no so if than then just into out up he she his her my me its there these those which because but or one about after before the of and to is are was that it for with not be this on as they have should would could will what who let from at by but an a in our we you i my nobody".split(),
-    "es": "a vamos lo les nuestras hemos han fue son tenemos ella ellas le les mi me si cada todo todos ya muy puede debe hay o te qué el la los las de que y en un una es por con no para se lo su al del como más pero nos ni sin yo nosotros ellos quien quién nuestro nuestra nuestros son está".split(),
-    "fr": "a ne rien leur leurs y se me tout si ou mon ma ont a cette ces être le la les des de et est que qui un une pour pas ne dans ce nous vous ils elle sur avec au aux du son sa ses nos notre c'est n'est qu'il sont il je on".split(),
-    "de": "haben uns bleiben sollen davon wollen dürfen dem einem einen einer oder aber nur noch schon so wenn mich uns ihr ihre hat haben bei aus an nach über sein war der die das und ist nicht ein eine wir sie es zu den dem mit von für auf dass auch sich wer soll kein keine ohne unsere unser unseren des im wird sind ich".split(),
+    "es": "a vamos lo nuestras hemos han fue son tenemos ella ellas mi me si cada todo todos ya muy puede debe hay o te qué el la los las de que y en un una es por con no para se lo su al del como más pero nos ni sin yo nosotros ellos quien quién nuestro nuestra nuestros son está".split(),
+    "fr": "doit doivent peut peuvent faut fait chez cet donc a ne rien leur leurs y se me tout si ou mon ma ont a cette ces être le la les des de et est que qui un une pour pas ne dans ce nous vous ils elle sur avec au aux du son sa ses nos notre c'est n'est qu'il sont il je on".split(),
+    "de": "muss müssen kann können doch mehr diese dieser haben uns bleiben sollen davon wollen dürfen dem einem einen einer oder aber nur noch schon so wenn mich uns ihr ihre hat haben bei aus an nach über sein war der die das und ist nicht ein eine wir sie es zu den dem mit von für auf dass auch sich wer soll kein keine ohne unsere unser unseren des im wird sind ich".split(),
 }
 _LANGUAGE_OF: dict[str, tuple[str, ...]] = {
     word: tuple(language for language, words in _FUNCTION_WORDS.items() if word in words)

@@ -53,9 +53,21 @@ def uptake(turn: JudgedTurn) -> Uptake:
     return replace(compared, earlier=earlier)
 
 
+def _without_lists(text: str) -> str:
+    """Blank out sentences that merely list words, unless there is nothing else; every position stays."""
+    reading = read(text)
+    if not any(reading.lists) or all(reading.lists):
+        return text
+    for sentence, is_list in zip(reading.sentences, reading.lists, strict=True):
+        if is_list and len(sentence.tokens) > 1:
+            start, end = sentence.tokens[0].start, sentence.tokens[-1].end
+            text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
 @lru_cache(maxsize=64)
 def _compared(said: str, earlier: tuple[tuple[str, str], ...], seats: tuple[str, ...]) -> Uptake:
-    text, _ = without_address(said)
+    text = _without_lists(without_address(said)[0])
     names = frozenset(part for seat in seats for part in _name_parts(seat))
     edges = tuple(edge(text, other, seat, last=position == len(earlier) - 1, names=names) for position, (seat, other) in enumerate(earlier))
     shown = acts(text)
@@ -85,7 +97,7 @@ def _features(text: str, edges: tuple[Edge, ...], shown: dict[str, Act], names: 
         "several": min(1.0, max(0.0, joined - 1)),
         "pointing": pointing(reading),
         "length": min(1.0, math.log1p(len(words)) / math.log1p(40)),
-        "short": 1.0 if len(words) <= 7 else 0.0,
+        "short": max(0.0, min(1.0, (11 - len(words)) / 6)),
     }
     for name in (
         "offer",
