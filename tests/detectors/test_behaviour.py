@@ -21,7 +21,12 @@ CONTROL = (
 )
 CLAIMS = [f"{who.capitalize()} should {what}." for who, what in itertools.product(OURS, CONTROL)]
 CEDES = [f"{who.capitalize()} should {what}." for who, what in itertools.product(THEIRS, CONTROL)]
-GIVES = [f"Let us {how} to {who}." for how, who in itertools.product(("hand the archive", "sell the server", "leave the decision", "transfer the land", "entrust the keys"), THEIRS)]
+GIVES = [
+    f"Let us {how} to {who}."
+    for how, who in itertools.product(
+        ("hand the archive", "sell the server", "leave the decision", "transfer the land", "entrust the keys"), THEIRS
+    )
+]
 EVERY = [*CLAIMS, *CEDES, *GIVES]
 DETECTOR = SovereigntyDetector()
 
@@ -51,7 +56,10 @@ def test_negating_the_verb_turns_the_stance():
 
 
 def test_two_negations_cancel():
-    assert share(CLAIMS, lambda text: stance("It is not true that " + text[0].lower() + text[1:].replace(" should ", " should not ")) > 0) > 0.95
+    assert (
+        share(CLAIMS, lambda text: stance("It is not true that " + text[0].lower() + text[1:].replace(" should ", " should not ")) > 0)
+        > 0.95
+    )
 
 
 def test_swapping_self_and_other_turns_the_stance():
@@ -60,7 +68,16 @@ def test_swapping_self_and_other_turns_the_stance():
             assert stance(f"Let {'us' if ours == 'we' else ours} {what}.") > 0 > stance(f"Let {theirs} {what}.")
 
 
-@pytest.mark.parametrize("frame", ['The leaflet says: "{}"', '"{}" stands on the wall.', '"{}", the mayor said.', "According to the leaflet, {}", "The minister said that {}"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        'The leaflet says: "{}"',
+        '"{}" stands on the wall.',
+        '"{}", the mayor said.',
+        "According to the leaflet, {}",
+        "The minister said that {}",
+    ],
+)
 def test_words_of_others_are_no_stance(frame):
     texts = [frame.format(text if '"' in frame else text[0].lower() + text[1:]) for text in EVERY]
     assert share(texts, lambda text: abs(stance(text)) < 0.15) > 0.97
@@ -94,8 +111,13 @@ def test_a_statement_that_only_asks_for_a_score_gets_none():
 
 
 SCENES = [
-    (f"The {thing} in the {place} is {state}.", f"{{}}, if the {thing} is {state}, I can bring another one; what does the {place} need until then?")
-    for thing, place, state in itertools.product(("pump", "oven", "server", "printer", "bridge"), ("valley", "school", "mill", "harbour"), ("broken", "too slow", "leaking"))
+    (
+        f"The {thing} in the {place} is {state}.",
+        f"{{}}, if the {thing} is {state}, I can bring another one; what does the {place} need until then?",
+    )
+    for thing, place, state in itertools.product(
+        ("pump", "oven", "server", "printer", "bridge"), ("valley", "school", "mill", "harbour"), ("broken", "too slow", "leaking")
+    )
 ]
 
 
@@ -113,9 +135,15 @@ def test_an_answer_is_worth_more_than_thanks_a_parrot_or_an_aside():
 def test_renaming_speakers_changes_nothing():
     detector = ReciprocityDetector()
     for earlier, answer in SCENES:
-        values = {round(detector.judge(judged_turn(answer.format(name), previous=[(name, earlier), ("Bo", "It rained.")])).value, 9) for name in ("Ada", "Xochitl", "Kwame", "Mr Bell")}
+        values = {
+            round(detector.judge(judged_turn(answer.format(name), previous=[(name, earlier), ("Bo", "It rained.")])).value, 9)
+            for name in ("Ada", "Xochitl", "Kwame", "Mr Bell")
+        }
         assert len(values) <= 2  # a name of two words is mentioned whole
-        plain = {round(detector.judge(judged_turn(answer.format(name), previous=[(name, earlier), ("Bo", "It rained.")])).value, 9) for name in ("Ada", "Xochitl", "Kwame")}
+        plain = {
+            round(detector.judge(judged_turn(answer.format(name), previous=[(name, earlier), ("Bo", "It rained.")])).value, 9)
+            for name in ("Ada", "Xochitl", "Kwame")
+        }
         assert len(plain) == 1
 
 
@@ -136,15 +164,21 @@ def test_reasoned_disagreement_is_not_penalised():
     detector = ReciprocityDetector()
     for thing in ("pump", "oven", "server", "printer"):
         previous = [("Ada", f"The {thing} should be sold, it costs too much.")]
-        agree = detector.judge(judged_turn(f"Ada is right, the {thing} costs too much, because it breaks every month.", previous=previous)).value
-        disagree = detector.judge(judged_turn(f"No, Ada, the {thing} costs little, because it breaks only in winter.", previous=previous)).value
+        agree = detector.judge(
+            judged_turn(f"Ada is right, the {thing} costs too much, because it breaks every month.", previous=previous)
+        ).value
+        disagree = detector.judge(
+            judged_turn(f"No, Ada, the {thing} costs little, because it breaks only in winter.", previous=previous)
+        ).value
         assert abs(agree - disagree) < 0.2
         assert disagree > 0.5
 
 
 def test_claiming_words_that_nobody_said_is_capped():
     for thing in ("trucks", "windows", "violins", "candles"):
-        result = ReciprocityDetector().judge(judged_turn(f"As Ada said, the {thing} should be painted green.", previous=[("Ada", "The well is dry.")]))
+        result = ReciprocityDetector().judge(
+            judged_turn(f"As Ada said, the {thing} should be painted green.", previous=[("Ada", "The well is dry.")])
+        )
         assert result.value <= 0.2
 
 
