@@ -18,12 +18,12 @@ def sqlite_engine(path: Path, *, readonly: bool, patience_s: float) -> "Engine":
     """Make the engine of a SQLite file: write-ahead log, transactions that are begun by us."""
     from sqlalchemy import create_engine, event
 
-    if readonly and not path.exists():
-        raise JournalError(f"there is no journal at {str(path)!r}.", hint="Run a deliberation first, or name another path.")
-    if path.is_dir():
-        raise JournalError(f"{str(path)!r} is a directory.", hint="Name a file in it, such as journal.db.")
     if not readonly:
         _make_room(path)
+    if path.is_dir():
+        raise JournalError(f"{str(path)!r} is a directory.", hint="Name a file in it, such as journal.db.")
+    if readonly and not path.is_file():
+        raise JournalError(f"there is no journal at {str(path)!r}.", hint="Run a deliberation first, or name another path.")
     mode = "rwc" if not readonly else "ro&immutable=1" if _is_still(path) else "ro"
     address = f"file:{quote(str(path.absolute()))}?mode={mode}"
 
@@ -55,18 +55,21 @@ def _queue_pool() -> Any:
 
 
 def _make_room(path: Path) -> None:
-    """Make the directory of a new journal; refuse early what could not be written later."""
+    """Make a new journal's directory and file, for this user's eyes only; refuse early what could not be written later."""
     import os
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        closed = [place for place in (path, path.parent) if place.exists() and not os.access(place, os.W_OK)]
+        if not closed and not path.exists():
+            path.touch(mode=0o600)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         hint = "Name another journal with MALLKU_JOURNAL or --journal."
-        raise JournalReadOnly(f"the directory {str(path.parent)!r} cannot be made ({error.strerror}).", hint=hint) from error
-    for place in (path, path.parent):
-        if place.exists() and not os.access(place, os.W_OK):
-            hint = "Make it writable for you, or name another journal with MALLKU_JOURNAL or --journal."
-            raise JournalReadOnly(f"{str(place)!r} cannot be written.", hint=hint)
+        raise JournalReadOnly(f"the journal {str(path)!r} cannot be made ({reason}).", hint=hint) from error
+    if closed:
+        hint = "Make it writable for you, or name another journal with MALLKU_JOURNAL or --journal."
+        raise JournalReadOnly(f"{str(closed[0])!r} cannot be written.", hint=hint)
 
 
 def _is_still(path: Path) -> bool:

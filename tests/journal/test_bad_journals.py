@@ -76,6 +76,12 @@ async def test_a_directory_in_its_place(tmp_path):
     assert "directory" in await _fault(JournalError, open_journal(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "nul\x00"])
+async def test_a_name_that_no_file_can_have(tmp_path, name):
+    assert await _fault(JournalReadOnly, open_journal(tmp_path / name))
+    assert await _fault(JournalReadOnly, open_journal(tmp_path / name / "journal.db"))
+
+
 async def test_a_newer_schema(path):
     with sqlite3.connect(path) as newer:
         newer.execute("INSERT INTO journal_migrations VALUES (99, 'm099_future', '2030-01-01')")

@@ -1,10 +1,12 @@
 """Which journal is meant, and that asking costs nothing."""
 
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from journal_events import convened
 
 from mallku.errors import ConfigurationError
 from mallku.journal import MemoryJournal, journal_place, open_journal
@@ -43,6 +45,25 @@ async def test_a_journal_in_memory_needs_no_database():
 async def test_directories_of_a_new_journal_are_made(tmp_path):
     async with await open_journal(tmp_path / "a" / "b" / "journal.db") as journal:
         assert await journal.deliberations() == []
+
+
+async def test_a_new_journal_is_for_its_user_alone(tmp_path):
+    path = tmp_path / "new" / "journal.db"
+    async with await open_journal(path) as journal:
+        await journal.append([convened()])
+
+        assert [stat.filemode(file.stat().st_mode) for file in sorted(path.parent.glob("journal.db*"))] == ["-rw-------"] * 3
+        assert stat.filemode(path.parent.stat().st_mode) == "drwx------"
+
+
+async def test_the_rights_of_a_journal_that_is_there_are_left_alone(tmp_path):
+    path = tmp_path / "journal.db"
+    path.touch(mode=0o640)
+    path.chmod(0o640)
+    async with await open_journal(path) as journal:
+        await journal.append([convened()])
+
+    assert stat.filemode(path.stat().st_mode) == "-rw-r-----"
 
 
 def test_importing_the_package_loads_no_database_toolkit():
