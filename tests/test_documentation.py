@@ -1,6 +1,7 @@
 """Every block of Python in the README and the docs runs, in order, in one namespace per page."""
 
 import ast
+import asyncio
 import inspect
 import re
 import types
@@ -28,8 +29,9 @@ def address(page):
     if not any(ADDRESS in block for block in blocks(page)):
         yield ADDRESS
         return
-    from mallku.tiny import rehearsal_model_path
     from real_servers import llama_server
+
+    from mallku.tiny import rehearsal_model_path
 
     with llama_server(rehearsal_model_path()) as address:
         yield address
@@ -41,7 +43,11 @@ async def test_the_python_of_a_page_runs(page, address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     module = types.ModuleType("page")
     for number, block in enumerate(blocks(page), start=1):
-        code = compile(block.replace(ADDRESS, address), f"{page.name}, block {number}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        name = f"{page.name}, block {number}"
+        code = compile(block.replace(ADDRESS, address), name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        if "asyncio.run(" in block:
+            await asyncio.to_thread(exec, code, vars(module))
+            continue
         outcome = eval(code, vars(module))
         if inspect.isawaitable(outcome):
             await outcome

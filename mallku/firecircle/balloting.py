@@ -13,7 +13,7 @@ from mallku.events import kinds
 from mallku.events.kinds import BallotStage
 from mallku.firecircle.asking import GaveUp, Turn
 from mallku.firecircle.ballot_papers import BallotPaper, ballot_papers, paper_as_read
-from mallku.firecircle.decisions import DecisionRule, count_under_all, decide, decision_rule
+from mallku.firecircle.decisions import DecisionRule, count_under_all, decide, decision_rule, valid_ballots
 from mallku.firecircle.independence import keep_ledger
 from mallku.firecircle.proceedings import Proceedings
 from mallku.firecircle.seat import Seat, derived_seed
@@ -74,9 +74,10 @@ class Balloting:
             quorum=decision.quorum,
             exclude_self_votes=self._bars_own(options),
         )
-        recounts = count_under_all(ballots, options) if len(options) > 1 and ballots else ()
-        counted = _alone(verdict, options) if rule.ballot_kind != "position" else verdict
-        await here.recorder.record(kinds.BallotCounted, stage=stage, verdict=counted, recounts=recounts)
+        counted = valid_ballots(rule.ballot_kind, ballots, options, here.state.seats, exclude_self_votes=self._bars_own(options))
+        recounts = count_under_all(counted, options) if len(options) > 1 and counted else ()
+        outcome = _alone(verdict, options) if rule.ballot_kind != "position" else verdict
+        await here.recorder.record(kinds.BallotCounted, stage=stage, verdict=outcome, recounts=recounts)
 
     def _rule_for(self, stage: BallotStage) -> DecisionRule:
         return self._selection if self._rule.ballot_kind == "position" and stage != "final" else self._rule

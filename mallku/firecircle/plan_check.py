@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mallku.errors import ConfigurationError
-from mallku.firecircle.decisions import TIE_BREAKS, decision_rule
+from mallku.firecircle.decisions import check_tie_break, decision_rule
 from mallku.firecircle.endings import ending_condition
 from mallku.firecircle.plan import Plan
 from mallku.firecircle.turn_orders import turn_order
@@ -17,8 +17,7 @@ def check_plan(plan: Plan, seats: Sequence[str]) -> None:
         if decision_rule(plan.decision.selection_rule).ballot_kind == "position":
             chosen = plan.decision.selection_rule
             raise ConfigurationError(f"The selection rule is {chosen!r}.", hint="Use one that chooses among options, such as `schulze`.")
-    if plan.decision.tie_break not in TIE_BREAKS:
-        raise ConfigurationError(f"The tie-break is {plan.decision.tie_break!r}.", hint=f"Use one of {', '.join(TIE_BREAKS)}.")
+    check_tie_break(plan.decision.tie_break, seats)
     for text in plan.endings:
         ending_condition(text)
     for index, planned in enumerate(plan.rounds):

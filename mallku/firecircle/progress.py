@@ -1,5 +1,7 @@
 """Where a deliberation stands, in the figures that its endings look at: folded from the state, so that a resumed run ends alike."""
 
+from collections.abc import Sequence
+
 from mallku.dialogue.transcript import OPTION_LABELS
 from mallku.firecircle.endings import Poll, Progress
 from mallku.firecircle.focus import drift, novelty
@@ -15,7 +17,7 @@ def progress_of(state: DeliberationState) -> Progress:
     return Progress(
         rounds_done=len(indexes),
         rounds_planned=max((opened.rounds_planned for opened in state.rounds.values()), default=0),
-        polls=tuple(_poll(record) for record in state.ballots.values() if record.counted),
+        polls=tuple(_poll(record, state.seats) for record in state.ballots.values() if record.counted),
         novelty=tuple(novelty(state.statements_of(index), before) for index, before in zip(indexes, earlier, strict=True)),
         drift=tuple(drift(state.transcript, state.statements_of(index)) for index in indexes),
         seconds=(state.last_at - began).total_seconds() if began and state.last_at else 0.0,
@@ -24,9 +26,10 @@ def progress_of(state: DeliberationState) -> Progress:
     )
 
 
-def _poll(record: BallotRecord) -> Poll:
+def _poll(record: BallotRecord, seats: Sequence[str]) -> Poll:
+    """Return where every seat stands; one without a valid ballot stands nowhere, so that few voters cannot pass for all."""
     labels = [option.label for option in record.opened.options] or list(OPTION_LABELS)
-    return {seat: position_of(ballot, labels) for seat, ballot in record.cast.items()}
+    return {seat: position_of(record.cast[seat], labels) if seat in record.cast else () for seat in seats}
 
 
 def _tokens(state: DeliberationState) -> int | None:

@@ -243,7 +243,8 @@ async def test_seats_that_share_weights_are_warned_about():
         ({"rounds": (RoundPlan(kind="opening", order="talking-stick", masked=True),)}, "name each other"),
         ({"endings": ("agreemnt",)}, "Did you mean 'agreement'"),
         ({"candidates_from": 7}, "has 2 rounds"),
-        ({"tie_break": "coin"}, "tie-break is 'coin'"),
+        ({"tie_break": "casting(Zoe)"}, "'Zoe', who has no seat"),
+        ({"tie_break": "coin"}, "no tie-break 'coin'"),
     ],
 )
 async def test_a_plan_that_cannot_be_carried_out_is_refused_before_anybody_is_asked(change, said):
@@ -267,3 +268,22 @@ async def test_a_summary_is_checked_for_words_that_nobody_said():
 
     assert result.state.summary.quotations == 2
     assert result.state.summary.invented == ("sell it all tomorrow",)
+
+
+async def test_few_valid_ballots_do_not_pass_for_agreement():
+    def mumbles(prompt, settings):
+        return "I could not say." if settings.schema is not None else "I speak about the two options."
+
+    scripts = [speaker(choice="A"), mumbles, mumbles, mumbles]
+    made = circle(scripts, rounds=(OPENING, EXCHANGE, EXCHANGE), endings=["agreement"], polls=True)
+    result = await made.deliberate("Which?", options=["one", "two"])
+
+    assert not result.reason.startswith("agreement")
+
+
+async def test_plain_doubles_answer_every_form():
+    for order in ("bidding", "talking-stick", "facilitator(Ada)"):
+        made = circle([["I speak about both options."]] * 3, rounds=(OPENING, RoundPlan(kind="exploration", order=order, turns=4)))
+        result = await made.deliberate("Which?", options=["one", "two"])
+
+        assert len([s for s in result.statements if s.round_index == 1]) == 4
