@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor": ("mallku.console.commands.doctor:doctor", "Check what works on this machine and say how to mend the rest."),
     "score": ("mallku.console.commands.score:score", "Score a text as statements in a circle are scored."),
     "templates": ("mallku.console.commands.circle_files:templates", "List the circles that come with mallku."),
+    "serve": ("mallku.cli_serve:serve", "Serve models and circles over the protocols of OpenAI and Anthropic."),
     "init": ("mallku.console.commands.circle_files:init", "Write a circle.toml to start from."),
     "schema": ("mallku.console.commands.circle_files:schema", "Print the JSON Schema of circle.toml."),
 }

@@ -13,7 +13,10 @@ from starlette.middleware import Middleware
 from mallku import __version__
 from mallku.errors import MallkuError
 from mallku.server.anthropic_routes import anthropic_router
+from mallku.server.circle_backend import circle_backends
 from mallku.server.completion_routes import completion_router
+from mallku.server.deliberation_routes import deliberation_router
+from mallku.server.deliberations import Deliberations
 from mallku.server.errors import Refusal, error_body, refusal_of
 from mallku.server.guard import Guard
 from mallku.server.json_response import JsonResponse
@@ -37,12 +40,17 @@ def create_app(settings: ServerSettings | None = None, *, roster: Roster | None 
     residency = Residency(max_memory_gb=settings.max_memory_gb, unload_after_s=settings.unload_after_s)
     if roster is None:
         roster = Roster(served_models(settings, residency), default=settings.default_model)
+    deliberations = Deliberations(settings)
+    for backend in circle_backends(settings, deliberations):
+        roster.add(backend)
     service = Service(settings, roster)
+    service.metrics.watch("mallku_deliberations_running", "Deliberations that run.", lambda: deliberations.running)
     service.metrics.watch("mallku_model_memory_bytes", "Memory of the models that are loaded.", lambda: residency.memory_gb * 1e9)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await deliberations.close()
         await service.roster.close()
         await residency.close()
 
@@ -53,6 +61,7 @@ def create_app(settings: ServerSettings | None = None, *, roster: Roster | None 
     app.include_router(completion_router(service))
     app.include_router(responses_router(service))
     app.include_router(anthropic_router(service))
+    app.include_router(deliberation_router(service, deliberations))
     _add_own_routes(app, service)
     app.exception_handler(Refusal)(_on_refusal)
     app.exception_handler(MallkuError)(_on_error)

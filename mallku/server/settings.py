@@ -51,6 +51,8 @@ class ServerSettings(BaseModel):
     """Model of requests that name none. Empty: the first one."""
     circles: tuple[Path, ...] = ()
     """Circle files, each served as `circle/NAME` by its file name. Empty: `circle.toml` of the working directory, if there is one."""
+    circle_model: str = ""
+    """What speaks for seats of circles that name no model, as a participant spec. Empty: the first of `models`, else what is found here."""
     api_key: SecretStr | None = None
     """One key that clients must present. Named keys stand in `keys_file`."""
     keys_file: Path | None = None
@@ -92,7 +94,7 @@ class ServerSettings(BaseModel):
     isolate: bool = False
     """Whether each model runs in a child process."""
     journal: str | None = None
-    """Where deliberations are kept: a path, a database URL, or `:memory:`. None: the user's own journal."""
+    """Where deliberations are kept: a path or a database URL. None: the user's own journal."""
     log_level: str = "info"
     """How much is logged: debug, info, warning or error."""
 
@@ -100,6 +102,8 @@ class ServerSettings(BaseModel):
     def _consistent(self) -> "ServerSettings":
         if self.log_level.lower() not in {"debug", "info", "warning", "error", "critical"}:
             raise ValueError(f"log_level is {self.log_level!r}; it is debug, info, warning, error or critical")
+        if self.journal == ":memory:":
+            raise ValueError("journal is ':memory:', which no second reader could see; give a path or a database URL")
         for origin in self.allowed_origins:
             if origin != "*" and ("://" not in origin or origin.endswith("/")):
                 raise ValueError(f"allowed_origins has {origin!r}; an origin looks like http://localhost:3000")

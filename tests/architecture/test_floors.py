@@ -10,7 +10,7 @@ FLOORS = [
     {"firecircle"},
     {"assembly", "testing"},
     {"server", "console", "notebook", "studies"},
-    {"cli", "__main__"},
+    {"cli", "cli_serve", "__main__"},
 ]
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 GROUND = {("dialogue", "errors"), ("__main__", "cli")}
