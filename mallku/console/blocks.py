@@ -12,7 +12,7 @@ from rich.text import Text
 
 from mallku.console import describe
 from mallku.console.printable import one_line, printable
-from mallku.console.theme import Marks, seat_style
+from mallku.console.theme import WIDEST, Marks, seat_style
 from mallku.dialogue.score import Score
 from mallku.dialogue.transcript import Option
 from mallku.events import kinds
@@ -23,8 +23,7 @@ BAR_WIDTH = 5
 """Characters of a score bar."""
 
 _OPTION_LENGTH = 160
-_ROOMY = 100
-_FEW_DIMENSIONS = 4
+_ROOMY_COLUMN = 13
 
 
 class Blocks:
@@ -32,7 +31,7 @@ class Blocks:
 
     def __init__(self, marks: Marks, seats: Sequence[str] = (), *, width: int = 80) -> None:
         self._marks = marks
-        self._is_narrow = width < _ROOMY
+        self._width = min(width, WIDEST)
         self._places = {name: place for place, name in enumerate(seats)}
 
     def name(self, seat: str, *, width: int = 0) -> Text:
@@ -88,14 +87,14 @@ class Blocks:
         """Return a remark of the program."""
         return Padding(Text(printable(text), style=style, overflow="fold"), (0, 0, 1, 2))
 
-    def bar(self, value: float | None) -> Text:
+    def bar(self, value: float | None, width: int = BAR_WIDTH) -> Text:
         """Return a score as a small bar with its figure; a dash where there is none."""
         if value is None:
             return Text("-", style="quiet")
-        full = min(BAR_WIDTH, max(0, round(value * BAR_WIDTH)))
+        full = min(width, max(0, round(value * width)))
         return Text.assemble(
             (self._marks.full * full, "bar"),
-            (self._marks.rest * (BAR_WIDTH - full), "bar.rest"),
+            (self._marks.rest * (width - full), "bar.rest"),
             f" {describe.figure(value).removeprefix('0')}",
         )
 
@@ -104,14 +103,17 @@ class Blocks:
         dimensions = list(dict.fromkeys(score.dimension for _, scores in rows for score in scores if score.is_scored))
         if not dimensions:
             return Text()
-        short = self._is_narrow and len(dimensions) > _FEW_DIMENSIONS
+        names = max(len(one_line(seat, 24)) for seat, _ in rows)
+        room = (self._width - 3 - max(names, len("scores"))) // len(dimensions)
+        short = room < _ROOMY_COLUMN
         table = Table(box=None, padding=(0, 1 if short else 2, 0, 0), show_edge=False, header_style="quiet")
-        table.add_column("scores")
+        table.add_column("scores", no_wrap=True)
         for dimension in dimensions:
             table.add_column(describe.dimension_title(dimension, short=short), no_wrap=True)
         for seat, scores in rows:
             by_name = {score.dimension: score.value for score in scores}
-            table.add_row(self.name(seat), *(self.bar(by_name.get(dimension)) for dimension in dimensions))
+            bars = (self.bar(by_name.get(dimension), max(1, min(BAR_WIDTH, room - 5))) for dimension in dimensions)
+            table.add_row(self.name(seat), *bars)
         return Padding(table, (0, 0, 1, 2))
 
     def options(self, options: Sequence[Option], *, authors: bool = False) -> RenderableType:

@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import IO, Any, Final
 from mallku.console.describe import seconds
 from mallku.console.keyboard import Keyboard
 from mallku.console.printable import printable
+from mallku.console.theme import WIDEST
 from mallku.dialogue.ballot_form import GRADES, MAX_SCORE, POSITIONS, read_ballot
 from mallku.dialogue.prompt_layout import unescape
 from mallku.dialogue.verdict import Ballot, BallotKind
@@ -62,14 +65,22 @@ class HumanPrompt:
         """Ask for a statement or a ballot; None means that the person passes."""
         async with self._one_at_a_time:
             with self._form(), self._keyboard.writing():
-                self._write(f"\n--- your turn, {printable(turn.seat)} " + "-" * 40)
-                self._write(_JSON_HINT.sub("", self._asked(turn)))
-                if turn.deadline_s is not None:
-                    self._write(f"You have {seconds(turn.deadline_s)}.")
-                kind = next((_FIELDS[name] for name in (turn.schema or {}).get("properties", {}) if name in _FIELDS), None)
-                if kind is not None:
-                    return await self._ballot(turn, kind)
-                return await (self._floor(turn) if turn.schema else self._statement(turn))
+                try:
+                    return await self._fill_in(turn)
+                finally:
+                    # whatever is drawn next begins on a line of its own
+                    self._write("")
+
+    async def _fill_in(self, turn: HumanTurn) -> str | None:
+        head = f"--- your turn, {printable(turn.seat)} "
+        self._write("\n" + head.ljust(self._width(), "-"))
+        self._write(_JSON_HINT.sub("", self._asked(turn)))
+        if turn.deadline_s is not None:
+            self._write(f"You have {seconds(turn.deadline_s)}.")
+        kind = next((_FIELDS[name] for name in (turn.schema or {}).get("properties", {}) if name in _FIELDS), None)
+        if kind is not None:
+            return await self._ballot(turn, kind)
+        return await (self._floor(turn) if turn.schema else self._statement(turn))
 
     @staticmethod
     def _asked(turn: HumanTurn) -> str:
@@ -164,8 +175,13 @@ class HumanPrompt:
             self._write("A block must give its reason.")
 
     def _write(self, text: str, end: str = "\n") -> None:
-        self._file.write(text + end)
+        lines = [textwrap.fill(line, self._width(), replace_whitespace=False, drop_whitespace=False) for line in text.split("\n")]
+        self._file.write("\n".join(lines) + end)
         self._file.flush()
+
+    @staticmethod
+    def _width() -> int:
+        return min(WIDEST, shutil.get_terminal_size().columns)
 
 
 def _read_aloud(shared: str) -> str:

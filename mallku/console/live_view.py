@@ -16,15 +16,12 @@ from mallku.console import describe
 from mallku.console.blocks import Blocks
 from mallku.console.printable import one_line, printable
 from mallku.console.progress import Progress, SeatProgress
-from mallku.console.theme import marks_for, seat_style
+from mallku.console.theme import WIDEST, marks_for, seat_style
 from mallku.events import kinds
 from mallku.events.kinds import AnyEvent
 
 PAUSE_S: Final = 0.1
 """Seconds between two drawings of the live area."""
-
-WIDEST: Final = 112
-"""Columns beyond which lines are not drawn longer, because they no longer read well."""
 
 _LINES_OF_SPEECH: Final = 6
 _FRAME_LINES: Final = 4

@@ -7,6 +7,9 @@ from typing import IO, Final
 from rich.console import Console
 from rich.theme import Theme
 
+WIDEST: Final = 112
+"""Columns beyond which lines are not drawn longer, because they no longer read well."""
+
 SEAT_STYLES: Final = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green", "bright_yellow")
 """Colours of the seats, in order; with more seats they begin again."""
 

@@ -53,8 +53,7 @@ async def show(ctx: click.Context, deliberation: str, form: str, journal: str | 
     if form == "md" and sys.stdout.isatty():
         from rich.markdown import Markdown
 
-        from mallku.console.live_view import WIDEST
-        from mallku.console.theme import terminal
+        from mallku.console.theme import WIDEST, terminal
 
         console = terminal()
         console.print(Markdown(printable(text), hyperlinks=False), width=min(console.width, WIDEST))
