@@ -25,10 +25,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor": ("mallku.console.commands.doctor:doctor", "Check what works on this machine and say how to mend the rest."),
     "score": ("mallku.console.commands.score:score", "Score a text as statements in a circle are scored."),
     "templates": ("mallku.console.commands.circle_files:templates", "List the circles that come with mallku."),
-    "serve": ("mallku.cli_serve:serve", "Serve models and circles over the protocols of OpenAI and Anthropic."),
     "init": ("mallku.console.commands.circle_files:init", "Write a circle.toml to start from."),
     "schema": ("mallku.console.commands.circle_files:schema", "Print the JSON Schema of circle.toml."),
-    "serve": ("mallku.cli:serve", "Offer models and circles to other programs over HTTP."),
+    "serve": ("mallku.cli_serve:serve", "Serve models and circles over the protocols of OpenAI and Anthropic."),
 }
 """Name of each command: where it is, and what it does."""
 
@@ -90,54 +89,6 @@ def cli(ctx: click.Context, log_level: str | None) -> None:
     Nothing leaves your network unless you say so. Settings can also be given in the environment as MALLKU_ and their name.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
     ctx.obj = {"log_level": log_level}
-
-
-@click.command()
-@click.option("--host", help="Address to listen on; anything but loopback demands a key.")
-@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
-@click.option(
-    "--model", "models", multiple=True, metavar="[NAME=]SPEC", help="A GGUF file or a participant spec to serve. Repeat for each."
-)
-@click.option("--models-in", "model_directories", multiple=True, metavar="DIR", help="Serve every GGUF file of this directory.")
-@click.option("--default-model", metavar="NAME", help="Model of requests that name none.")
-@click.option("--circle", "circles", multiple=True, metavar="FILE", help="A circle file to serve as a model of its own. Repeat for each.")
-@click.option("--circle-model", metavar="SPEC", help="What speaks for seats of circles that name no model.")
-@click.option("--keys-file", metavar="FILE", help="Named, hashed keys that clients must present.")
-@click.option("--new-key", metavar="NAME", help="Write a new key of this name into the keys file, show it once, and end.")
-@click.option("--journal", metavar="PLACE", help="Where deliberations are kept.")
-@click.option("--allow-remote", is_flag=True, default=None, help="Serve participants at public addresses too.")
-@click.option("--gpu-layers", type=int, help="Layers kept on the GPU; -1 is all.")
-@click.option("--context-length", type=int, help="Tokens of one request's window.")
-@click.option("--config", type=click.Path(dir_okay=False), help="A TOML file with a table [serve]; mallku.toml if there is one.")
-@click.option("--set", "others", multiple=True, metavar="NAME=VALUE", help="Any other setting of the server, such as max_concurrent=8.")
-@click.pass_context
-def serve(ctx: click.Context, /, *, config: str | None, new_key: str | None, others: tuple[str, ...], **flags: object) -> int:
-    """Offer models and circles to other programs over HTTP, in the protocols of OpenAI and Anthropic.
-
-    It listens on this machine only, unless a host and a key are given. Settings also come from MALLKU_SERVE_… in the environment.
-    """
-    from pathlib import Path
-
-    from mallku.errors import ConfigurationError
-
-    try:
-        from mallku.server.keys import new_key as draw_key
-        from mallku.server.serving import serve as run
-        from mallku.server.settings import load_settings
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(f"The server needs {error.name!r}.", hint='Install it: pip install "mallku[server]"') from error
-    named = dict(other.partition("=")[::2] for other in others)
-    level = (ctx.obj or {}).get("log_level")
-    settings = load_settings({**flags, "log_level": level, **named}, config=Path(config) if config else None)
-    if new_key:
-        if settings.keys_file is None:
-            raise ConfigurationError(f"No file is named for the key {new_key!r}.", hint="Name one with `--keys-file FILE`.")
-        click.echo(
-            f"{draw_key(new_key, settings.keys_file)}\nThis is the key of {new_key!r}. It is kept only as a hash and cannot be shown again."
-        )
-        return 0
-    run(settings, on_ready=lambda address: click.echo(f"mallku serves at {address}/v1 (ctrl-c ends it)", err=True))
-    return 0
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -22,7 +22,7 @@ from mallku.firecircle.state import BallotRecord, DeliberationState
 BAR_WIDTH = 5
 """Characters of a score bar."""
 
-_OPTION_LENGTH = 160
+_OPTION_MARGIN = 20
 _ROOMY_COLUMN = 13
 
 
@@ -120,7 +120,7 @@ class Blocks:
         """Return options one below the other."""
         table = Table.grid(padding=(0, 2))
         for option in options:
-            text = Text(one_line(option.text, _OPTION_LENGTH), overflow="fold")
+            text = Text(one_line(option.text, max(20, 2 * (self._width - _OPTION_MARGIN))), overflow="fold")
             table.add_row(Text(option.label, style="key"), self.name(option.author) if authors and option.author else Text(), text)
         return table
 
@@ -158,7 +158,7 @@ class Blocks:
         head = (
             Text(printable(verdict.text), style=style, overflow="fold")
             if decided
-            else Text(f"Nothing was decided: {verdict.status}.", style=style)
+            else Text(describe.UNDECIDED.get(verdict.status, verdict.status), style=style)
         )
         rows = Table.grid(padding=(0, 2))
         rows.add_column(style="quiet", no_wrap=True)

@@ -21,6 +21,13 @@ BALLOT_TITLES: Final = {
 }
 """Titles of the ballots by stage."""
 
+UNDECIDED: Final = {
+    "not decided": "Nothing was decided.",
+    "tied": "The vote is tied and the tie was left standing.",
+    "no ballot": "No ballot could be counted.",
+}
+"""What is said in place of an outcome, by the verdict's status."""
+
 A_VOTER: Final = "A voter"
 """Name of whoever cast a secret ballot."""
 
@@ -104,7 +111,7 @@ def outcome(verdict: Verdict) -> str:
     if verdict.option:
         how = " after a tie" if verdict.status == "tied" else ""
         return f"{verdict.option} wins{rule}{how}{figures}"
-    return f"{verdict.status}{rule}{figures}"
+    return f"nothing passes{rule}{figures}"
 
 
 def shift(before: Verdict | None, after: Verdict | None) -> str:

@@ -29,7 +29,7 @@ def test_an_outcome_names_option_rule_and_figures():
     tally = Tally(rule="majority", winners=("A",), support={"A": 2.0, "B": 1.0})
 
     assert describe.outcome(Verdict(status="decided", rule="majority", option="A", tally=tally)) == "A wins under majority: A 2, B 1 votes"
-    assert describe.outcome(Verdict(status="not decided", rule="consensus")) == "not decided under consensus"
+    assert describe.outcome(Verdict(status="not decided", rule="consensus")) == "nothing passes under consensus"
 
 
 def test_the_shift_is_told_only_where_there_was_a_vote_before():
