@@ -4,6 +4,7 @@ import ctypes
 import logging
 import math
 import os
+import time
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Final
@@ -16,6 +17,7 @@ from mallku.engine.processors import threads_for
 from mallku.engine.request import EngineFacts, Sampling
 from mallku.engine.sampling import Sampler
 from mallku.engine.settings import EngineSettings
+from mallku.engine.thread_count import ThreadCount
 from mallku.errors import EngineCrashed, EngineUnavailable, ModelFileInvalid
 
 _INSTALL_HINT: Final = "Install the in-process engine with `pip install 'mallku[llama]'`."
@@ -79,6 +81,8 @@ class LlamaBinding:
         # In the Harmony format control tokens tell speech from private reasoning, so whoever reads the text has to see them.
         self._shows_control = _HARMONY_MARK in self.vocabulary.control
         self._batch = _Batch(lib, need.batch_tokens)
+        is_on_gpu = bool(settings.gpu_layers and lib.llama_supports_gpu_offload())
+        self._threads = None if settings.threads or is_on_gpu else ThreadCount(lib.llama_n_threads(self._context))
         self.facts = EngineFacts(
             model=model_file.metadata(lib, self._model, "general.name") or settings.model_path.stem,
             architecture=shape.architecture,
@@ -192,10 +196,20 @@ class LlamaBinding:
     def decode(self, runs: Sequence[Run]) -> list[int]:
         """Compute the tokens of one step."""
         rows = self._batch.fill(runs)
+        passed, ran = time.perf_counter(), time.thread_time()
         status = self._lib.llama_decode(self._context, self._batch.native)
+        if self._threads is not None:
+            self._adapt(self._threads, time.thread_time() - ran, time.perf_counter() - passed)
         if status != 0:
             raise EngineCrashed(f"llama.cpp could not compute a step (llama_decode returned {status}).", hint="Ask again.")
         return rows
+
+    def _adapt(self, threads: ThreadCount, ran_s: float, passed_s: float) -> None:
+        """Give the next step fewer threads where other programs hold the processors, and more where they do not."""
+        before = threads.count
+        threads.observe(ran_s, passed_s)
+        if threads.count != before:
+            self._lib.llama_set_n_threads(self._context, threads.count, threads.count)
 
     def new_sampler(self, sampling: Sampling, grammar: str | None) -> SamplerHandle:
         """Make a sampler."""

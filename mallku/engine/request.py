@@ -55,6 +55,8 @@ class EngineRequest:
     """The answer follows this GBNF grammar; not together with `schema`."""
     logprobs: int | None = None
     """Report this many alternatives for every token, with log probabilities; 0 reports the chosen token only."""
+    ignores_end: bool = False
+    """Go on where the model would end its answer, up to `max_tokens`; for measuring."""
     template_options: Mapping[str, Any] = field(default_factory=dict)
     """Variables for the chat template, such as `enable_thinking`."""
 
@@ -186,7 +188,7 @@ class EngineStatistics:
     sample_s: float = 0.0
     """Seconds in llama.cpp's sampling."""
     own_s: float = 0.0
-    """Seconds of our own work between steps: planning, text, delivery."""
+    """Processor seconds of our own work between steps: planning, filling batches, text, delivery."""
     cells_used: int = 0
     """Tokens in the key-value memory now, left-overs of finished requests included."""
     cells_active: int = 0

@@ -33,7 +33,8 @@ class EngineSettings:
     tensor_split: tuple[float, ...] = ()
     """Share of the model on each GPU; empty leaves the choice to llama.cpp."""
     threads: int | None = None
-    """Threads of one decode step. None: the physical cores this process may use."""
+    """Threads of one decode step. None: up to one for each physical core this process may use, fewer for small models and while other
+    programs hold the processors; rounding, and with it a seeded text, may then differ from run to run."""
     max_memory_gb: float | None = None
     """Refuse to load what would take more than this, in 10^9 bytes of RAM and VRAM together. None is no limit."""
     kv_type: KvType = "f16"

@@ -68,7 +68,9 @@ class Worker:
         self._deliveries: dict[asyncio.AbstractEventLoop, list[tuple[Job, Outcome]]] = {}
         self._is_open = True
         self._steps = self._requests = self._prefilled = self._generated = self._shared = 0
-        self._decode_s = self._sample_s = self._busy_s = 0.0
+        self._decode_s = self._sample_s = self._own_s = 0.0
+        self._native_s = 0.0
+        """Processor seconds of this thread inside llama.cpp; what is left of the thread's time is our own work."""
         self._decoder: Decoder
         self._planner: Planner
         self._thread: threading.Thread | None = None
@@ -148,7 +150,7 @@ class Worker:
             generated_tokens=self._generated,
             decode_s=self._decode_s,
             sample_s=self._sample_s,
-            own_s=self._busy_s - self._decode_s - self._sample_s,
+            own_s=self._own_s,
             cells_used=self._planner.tree.cells,
             cells_active=self._planner.cells_active,
         )
@@ -158,11 +160,11 @@ class Worker:
     def _live(self) -> None:
         while self._is_open:
             self._obey(wait=self._planner.is_idle)
-            began = time.perf_counter()
+            began, native = time.thread_time(), self._native_s
             if self._is_open:
                 self._step()
             self._deliver()
-            self._busy_s += time.perf_counter() - began
+            self._own_s += time.thread_time() - began - (self._native_s - native)
 
     def _obey(self, *, wait: bool) -> None:
         """Carry out the commands that have come; with `wait`, at least one."""
@@ -225,13 +227,14 @@ class Worker:
             self._decoder.change_memory(operation)
         if not step.runs:
             return
-        began = time.perf_counter()
+        began, thread_began = time.perf_counter(), time.thread_time()
         try:
             rows = self._decoder.decode(step.runs)
         except EngineCrashed as error:
             self._recover(error)
             return
         seconds = time.perf_counter() - began
+        self._native_s += time.thread_time() - thread_began
         self._planner.computed(step)
         self._count(step, seconds)
         for run, row in zip(step.runs, rows, strict=True):
@@ -257,7 +260,7 @@ class Worker:
     def _sample(self, progress: _Progress, row: int) -> None:
         """Choose a job's next token and see what follows from it."""
         job = progress.job
-        began = time.perf_counter()
+        began, thread_began = time.perf_counter(), time.thread_time()
         try:
             token = self._decoder.sample(progress.sampler, row)
         except MallkuError as error:
@@ -266,9 +269,10 @@ class Worker:
             return
         now = time.perf_counter()
         self._sample_s += now - began
+        self._native_s += time.thread_time() - thread_began
         self._generated += 1
         progress.first_token_at = progress.first_token_at or now
-        if self._decoder.is_end(token):
+        if self._decoder.is_end(token) and not job.request.ignores_end:
             self._finish(progress, "stop", ended_by_token=True)
             return
         progress.tokens.append(token)

@@ -8,8 +8,9 @@
 The job is a circle: every seat speaks once a round, hears all statements of the rounds before, and has a persona of its own. Peers are
 llama-cpp-python's `Llama`, one call after another, and llama.cpp's own HTTP server (in xllamacpp) with as many slots as seats, or one;
 each with the persona before the transcript (`first`, the usual way) and after it (`last`). Every measurement runs in a child process of
-its own, loading not counted, and peers take turns, so that a busy machine is busy for all. The random-weight models are written to a
-temporary folder.
+its own, and peers take turns, so that a busy machine is busy for all. Seconds leave out loading; processor seconds ("cpu s") are those of
+the whole child, loading included, and say more than seconds where other programs hold the processors. The random-weight models are
+written to a temporary folder.
 """
 
 # ruff: noqa: T201 (a benchmark prints its table)
@@ -89,7 +90,10 @@ def measure_mallku(model, job, threads):
         for _ in range(job.rounds):
             requests = [
                 EngineRequest(
-                    tokens=tuple(job.prompt(seat, heard, persona_first=False)), max_tokens=job.answer, sampling=Sampling(temperature=0)
+                    tokens=tuple(job.prompt(seat, heard, persona_first=False)),
+                    max_tokens=job.answer,
+                    sampling=Sampling(temperature=0),
+                    ignores_end=True,
                 )
                 for seat in range(job.seats)
             ]
@@ -155,7 +159,7 @@ def measure_server(model, job, threads, layout, slots):
     parameters.model.path = model
     parameters.n_parallel = slots
     parameters.kv_unified = True
-    parameters.n_ctx = cells(job)
+    parameters.n_ctx = job.seats * job.window  # it shares no memory between slots
     parameters.n_gpu_layers = 0
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
     parameters.port = 0
@@ -204,13 +208,15 @@ def compare(name, model, job, options):
     for _ in range(options.repeats):
         for peer in options.peers:
             runs[peer].append(measure_apart(peer, model, job, options.threads))
-    ours = statistics.median(run["seconds"] for run in runs["mallku"])
+    ours, our_cpu = (statistics.median(run[key] for run in runs["mallku"]) for key in ("seconds", "cpu"))
     print(f"\n{name}: {job.seats} seats x {job.rounds} rounds x {job.answer} tokens, {options.threads} threads, least prefill {job.least}")
-    print(f"{'':24}{'seconds':>9}{'ratio':>7}{'prefilled':>11}{'tokens/s':>10}")
+    print(f"{'':24}{'seconds':>9}{'ratio':>7}{'cpu s':>8}{'ratio':>7}{'prefilled':>11}{'tokens/s':>10}")
     for peer, measured in runs.items():
         seconds = statistics.median(run["seconds"] for run in measured)
+        cpu = statistics.median(run["cpu"] for run in measured)
         first = measured[0]
-        print(f"{peer:24}{seconds:9.2f}{seconds / ours:7.2f}{first['prefilled']:11}{first['generated'] / seconds:10.0f}", flush=True)
+        times = f"{seconds:9.2f}{seconds / ours:7.2f}{cpu:8.2f}{cpu / our_cpu:7.2f}"
+        print(f"{peer:24}{times}{first['prefilled']:11}{first['generated'] / seconds:10.0f}", flush=True)
     steps = [{key: value for key, value in run.items() if key.endswith("per_step")} for run in runs["mallku"]]
     print("a step: " + ", ".join(f"{key} {statistics.median(step[key] for step in steps):.3f}" for key in steps[0]), flush=True)
 
@@ -249,7 +255,9 @@ def main():
     options = parser.parse_args()
     if options.child:
         peer, model, job, threads = json.loads(options.child)
-        print(json.dumps(measure(peer, model, Job(**job), threads)))
+        before = time.process_time()
+        run = measure(peer, model, Job(**job), threads)
+        print(json.dumps({**run, "cpu": time.process_time() - before}))
         sys.stdout.flush()
         os._exit(0)  # xllamacpp's server waits for clients when it is torn down
     job = Job(**{field: getattr(options, field) for field in asdict(Job())})
