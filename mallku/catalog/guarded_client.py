@@ -4,6 +4,7 @@ The only door to httpx2. Import this module on first use.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Final, Self
@@ -28,9 +29,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     def __init__(self, *, allow_remote: bool) -> None:
         """Dial public addresses only if `allow_remote`."""
         self._allow_remote = allow_remote
-        self._inner = httpx2.AsyncHTTPTransport(
-            trust_env=False, limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=30.0)
-        )
+        # without TLS no certificates need to be loaded, which costs more than all else here
+        self._plain = _transport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        self._secure: httpx2.AsyncHTTPTransport | None = None
         self._dialled: dict[tuple[str, int], str] = {}
 
     def location(self, url: httpx2.URL | str) -> tuple[Location, str] | None:
@@ -75,12 +76,18 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
                 stream=request.stream,
                 extensions=extensions,
             )
-        return await self._inner.handle_async_request(request)
+        if request.url.scheme != "https":
+            return await self._plain.handle_async_request(request)
+        if self._secure is None:
+            self._secure = _transport(await asyncio.to_thread(httpx2.create_ssl_context, trust_env=False))
+        return await self._secure.handle_async_request(request)
 
     @override
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._inner.aclose()
+        await self._plain.aclose()
+        if self._secure is not None:
+            await self._secure.aclose()
 
 
 class GuardedClient:
@@ -182,6 +189,11 @@ async def bytes_of(response: httpx2.Response, url: str) -> AsyncIterator[bytes]:
         ) from error
 
 
+def broke_off(error: BaseException | None) -> bool:
+    """Say whether a connection that stood was lost before an answer came."""
+    return isinstance(error, (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError))
+
+
 def transport_failure(error: BaseException, url: str, *, reading: bool = False) -> MallkuError:
     """Translate a failure of the connection."""
     match error:
@@ -198,6 +210,11 @@ def transport_failure(error: BaseException, url: str, *, reading: bool = False) 
             return AnswerCutShort(f"The connection to {url} broke off in the middle of the answer.", hint="Look into the server's log.")
         case _:
             return EndpointUnreachable(f"The connection to {url} broke off before an answer came.", hint="Look into the server's log.")
+
+
+def _transport(context: ssl.SSLContext) -> httpx2.AsyncHTTPTransport:
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=30.0)
+    return httpx2.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
 
 
 def _host_and_port(url: httpx2.URL) -> tuple[str, int]:

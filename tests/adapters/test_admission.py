@@ -57,6 +57,18 @@ async def test_a_waiter_cancelled_at_the_moment_it_is_let_in_gives_its_place_bac
     assert (log, admission.running) == (["next"], 0)
 
 
+async def test_places_given_back_while_waiters_are_being_cancelled_reach_the_living():
+    admission, log = Admission(slots=1), []
+    async with admission.admitted(tokens=1, model="m"):
+        waiting = [asyncio.create_task(visit(admission, log, number)) for number in range(3)]
+        await asyncio.sleep(0)
+        for task in waiting[:2]:
+            task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert (log, admission.running) == ([2], 0)
+
+
 async def test_one_failure_seen_by_four_requests_halves_once():
     admission = Admission(slots=4)
     for _ in range(4):

@@ -84,8 +84,10 @@ class Admission:
             waiter.turn.set_result(None)
 
     def _next(self) -> _Waiter | None:
+        while self._waiting and self._waiting[0].turn.cancelled():
+            self._waiting.popleft()
         if self._one_model:
-            same = next((waiter for waiter in self._waiting if waiter.model == self._model), None)
+            same = next((waiter for waiter in self._waiting if waiter.model == self._model and not waiter.turn.cancelled()), None)
             candidate = same or (self._waiting[0] if self._waiting and self._running == 0 else None)
         else:
             candidate = self._waiting[0] if self._waiting else None

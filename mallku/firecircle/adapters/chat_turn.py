@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -23,6 +23,8 @@ from mallku.wire.repetition import loop_length
 _MOST_LESSONS: Final = 8
 _LOOP_CHECK_EVERY: Final = 64
 _LOADING_POLL_S: Final = 1.0
+_READ_OUT_S: Final = 0.25
+_READ_OUT_PIECES: Final = 16
 _THINKING_CAP: Final = 4
 
 
@@ -127,6 +129,8 @@ class ChatTurn:
                         clock.spoke()
                     for delta in deltas:
                         yield delta
+                    if answer.ended:
+                        await _read_out(pieces)
                     if answer.error or answer.ended or answer.stopped_by() or self._loops(answer):
                         break
             for delta in answer.end():
@@ -254,3 +258,12 @@ class ChatTurn:
             return False
         self._known.profile = profile.knowing(lesson[1], dialect=lesson[0])
         return True
+
+
+async def _read_out(pieces: AsyncIterator[bytes]) -> None:
+    """Read the little that follows a stream's end, so that the connection can be used again; do not wait for more."""
+    with suppress(TimeoutError, ParticipantError):
+        async with asyncio.timeout(_READ_OUT_S):
+            for _ in range(_READ_OUT_PIECES):
+                if await anext(pieces, None) is None:
+                    return

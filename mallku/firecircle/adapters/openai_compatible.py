@@ -131,9 +131,9 @@ class OpenAICompatible:
     async def respond(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
         """Answer the prompt as a stream of deltas that ends in a `Response`."""
         known, connection = await self._connected(settings.deadlines.connect)
-        needed = estimated_tokens(prompt, known.profile)
-        _refuse_silent_truncation(needed, known.profile)
         settings = replace(settings, max_tokens=settings.max_tokens or DEFAULT_MAX_TOKENS)
+        needed = await self._needed(prompt, known.profile)
+        _refuse_silent_truncation(needed, known.profile)
         for replay in range(_MOST_REPLAYS):
             spoke = False
             known.endpoint.breaker.check(known.profile.facts.base_url)
@@ -167,6 +167,14 @@ class OpenAICompatible:
         self._closed = True
         if self._client is not None:
             await self._client.close()
+
+    async def _needed(self, prompt: Prompt, profile: EndpointProfile) -> int:
+        """Return the tokens of the prompt: counted where requests share one memory and nothing is known yet, else estimated."""
+        upper = estimated_tokens(prompt, profile)
+        if profile.facts.shared_pool is None or profile.calibrated or self._client is None:
+            return upper
+        exact = await counted_by_server(prompt, profile, client=self._client, key=self._key)
+        return upper if exact is None else exact
 
     async def _turn(
         self, known: Knowledge, connection: "_SdkConnection", prompt: Prompt, settings: GenerationSettings, needed: int
@@ -219,14 +227,12 @@ class _SdkConnection:
         """Open the answer to `body`; raises `RefusedError` for an error answer."""
         import openai
 
-        from mallku.catalog.guarded_client import bytes_of, response_type, transport_failure
+        from mallku.catalog.guarded_client import bytes_of, transport_failure
 
         url = f"{self._base_url}/chat/completions"
         try:
             async with clock.limit(self._base_url):
-                response: Any = await self._sdk.post(
-                    "/chat/completions", cast_to=response_type(), body=body, stream=True, stream_cls=openai.AsyncStream
-                )
+                response: Any = await self._post(body)
         except openai.APIStatusError as error:
             raise _refusal(error, body, profile, url) from None
         except openai.APIConnectionError as error:
@@ -237,6 +243,22 @@ class _SdkConnection:
             yield bytes_of(response, url)
         finally:
             await response.aclose()
+
+    async def _post(self, body: dict[str, Any]) -> Any:
+        """Send the request; once more if the server had just closed the connection that was to be used again."""
+        import openai
+
+        from mallku.catalog.guarded_client import broke_off, response_type
+
+        send = functools.partial(
+            self._sdk.post, "/chat/completions", cast_to=response_type(), body=body, stream=True, stream_cls=openai.AsyncStream
+        )
+        try:
+            return await send()
+        except openai.APIConnectionError as error:
+            if not broke_off(error.__cause__):
+                raise
+            return await send()
 
 
 def _address(facts: EndpointFacts) -> str:
