@@ -5,11 +5,12 @@ Nothing is probed blindly: on some servers innocent-looking paths act (SGLang's 
 
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from mallku.catalog.endpoint_facts import EndpointFacts, ServedModel
-from mallku.errors import ConfigurationError, EndpointRefused, EndpointUnreachable, ProtocolViolation
+from mallku.errors import ConfigurationError, EndpointRefused, EndpointUnreachable, Overloaded, ProtocolViolation
 
 if TYPE_CHECKING:
     from mallku.catalog.guarded_client import Answer, GuardedClient
@@ -78,6 +79,7 @@ async def probe(url: str, *, client: "GuardedClient", key: str = "", server: str
     Raises:
         EndpointUnreachable: Nothing answers.
         EndpointRefused: The endpoint demands a key.
+        Overloaded: It is still loading its model.
         RemoteAddressRefused: The address lies outside.
         ProtocolViolation: Something answers that is no model server.
     """
@@ -95,6 +97,13 @@ async def probe(url: str, *, client: "GuardedClient", key: str = "", server: str
             raise EndpointRefused(
                 f"{base_url} answered {answer.status}: it {'refuses the key given' if key else 'demands a key'}.",
                 hint="Give it as `api_key`, or as LOCAL_API_KEY in the environment.",
+                status=answer.status,
+            )
+        if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise Overloaded(
+                f"{base_url} answered 503: {answer.text[:200]}.",
+                hint="It is probably still loading its model.",
+                retry_after=1.0,
                 status=answer.status,
             )
         if answer.status in _REDIRECTS:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from mallku.catalog.endpoint_facts import EndpointFacts
 from mallku.catalog.endpoint_probe import probe
 from mallku.catalog.server_presets import OTHER_PORTS, PRESETS
-from mallku.errors import EndpointRefused, MallkuError
+from mallku.errors import EndpointRefused, MallkuError, Overloaded
 
 SEARCH_S: Final = 1.5
 """Seconds a server has to answer before it counts as absent."""
@@ -45,7 +45,7 @@ async def discover_servers(*, ports: tuple[int, ...] | None = None, timeout_s: f
             try:
                 async with asyncio.timeout(timeout_s):
                     facts = await probe(url, client=client, timeout_s=timeout_s)
-            except EndpointRefused as error:
+            except (EndpointRefused, Overloaded) as error:
                 return FoundServer(url=url, problem=str(error))
             except (MallkuError, TimeoutError):
                 return None

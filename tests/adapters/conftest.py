@@ -5,4 +5,4 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 
-from server_fixtures import llama_cpp_python_url, llama_server_url, random_model, strict_model  # noqa: F401 - after the path; pytest finds them here
+from server_fixtures import llama_cpp_python_url, llama_server_url, random_model, slow_model, strict_model  # noqa: F401 - after the path; pytest finds them here

@@ -284,6 +284,16 @@ async def test_07_a_model_that_is_loading_is_waited_for():
     assert response.text == "yes"
 
 
+async def test_07_a_server_that_is_loading_is_waited_for_before_it_is_judged():
+    listed = [as_json({"error": {"message": "Loading model"}}, 503), models("m", owned_by="vllm")]
+    async with StandIn(stream("yes"), listed=lambda asked: listed.pop(0)) as server:
+        participant = OpenAICompatible(server.url)
+        await participant.connect()
+        await participant.close()
+
+    assert participant.facts.server == "vllm"
+
+
 async def test_07_waiting_for_a_model_ends_with_the_first_token_deadline():
     async with StandIn(error("Loading model", 503)) as server:
         with pytest.raises(Overloaded, match="loading"):

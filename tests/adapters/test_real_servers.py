@@ -5,7 +5,7 @@ import asyncio
 import httpx2
 import pytest
 from asking import PROMPT, answer, said, settings
-from real_servers import llama_server
+from real_servers import llama_cpp_python_server, llama_server
 
 from mallku.dialogue.prompt import Deadlines, Prompt
 from mallku.errors import AnswerCutShort, ContextOverflow, EndpointRefused, EndpointUnreachable
@@ -112,16 +112,19 @@ async def test_a_second_request_does_not_end_a_running_answer(llama_cpp_python_u
     assert [response.finish_reason for _, response in answers] == ["length"] * 3
 
 
-async def test_without_sharing_an_interrupted_answer_is_called_cut_short(llama_cpp_python_url, closing):
+async def test_without_sharing_an_interrupted_answer_is_called_cut_short(slow_model, closing):
     """The defence behind the defence: another program may use the server too."""
-    first, second = closing(llama_cpp_python_url), closing(llama_cpp_python_url)
-    running = first.respond(PROMPT, settings(max_tokens=1500))
-    await anext(running)
-    other = asyncio.create_task(said(second))
-    with pytest.raises(AnswerCutShort):
-        async for _ in running:
-            pass
-    await other
+    with llama_cpp_python_server(slow_model) as url:
+        first, second = closing(url), closing(url)
+        for participant in (first, second):
+            await participant.connect()
+        running = first.respond(PROMPT, settings(max_tokens=1500))
+        await anext(running)
+        other = asyncio.create_task(said(second))
+        with pytest.raises(AnswerCutShort):
+            async for _ in running:
+                pass
+        await other
 
 
 async def test_a_json_schema_that_a_server_cannot_take_is_asked_for_in_its_own_way(llama_cpp_python_url, closing):
@@ -132,12 +135,12 @@ async def test_a_json_schema_that_a_server_cannot_take_is_asked_for_in_its_own_w
     assert participant.profile.dialect.rung == "json_object+schema"
 
 
-async def test_leaving_an_answer_frees_the_slot(random_model, closing):
+async def test_leaving_an_answer_frees_the_slot(slow_model, closing):
     async def busy(url):
         async with httpx2.AsyncClient(trust_env=False) as client:
             return sum(slot["is_processing"] for slot in (await client.get(f"{url}/slots")).json())
 
-    with llama_server(random_model, n_parallel=1, endpoint_slots=True) as url:
+    with llama_server(slow_model, n_parallel=1, endpoint_slots=True) as url:
         running = closing(url).respond(PROMPT, settings(max_tokens=3000))
         await anext(running)
         before = await busy(url)
@@ -158,10 +161,10 @@ async def test_a_demanded_key_is_named_and_a_given_one_opens(random_model, closi
         assert await said(closing(url, api_key="sesame"))
 
 
-async def test_a_server_that_dies_in_the_middle_leaves_the_partial_text(random_model, closing):
-    server = llama_server(random_model, n_parallel=1)
+async def test_a_server_that_dies_in_the_middle_leaves_the_partial_text(slow_model, closing):
+    server = llama_server(slow_model, n_parallel=1)
     participant = closing(server.__enter__())
-    running = participant.respond(PROMPT, settings(max_tokens=3000, deadlines=Deadlines(first_token=10, idle=10, total=30)))
+    running = participant.respond(PROMPT, settings(max_tokens=3000, deadlines=Deadlines(first_token=50, idle=50, total=100)))
     first = await anext(running)
     server.__exit__(None, None, None)
     with pytest.raises((AnswerCutShort, EndpointUnreachable)) as caught:

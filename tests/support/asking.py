@@ -6,7 +6,7 @@ from mallku.dialogue.prompt import Deadlines, GenerationSettings, Prompt
 from mallku.dialogue.response import Delta, Response
 
 PROMPT = Prompt(system="You sit in a circle.", user="What should we do? " * 10, seat="Ada")
-QUICK = Deadlines(connect=5.0, first_token=5.0, idle=5.0, total=20.0)
+QUICK = Deadlines(connect=20.0, first_token=50.0, idle=50.0, total=100.0)
 
 
 def settings(**changes):

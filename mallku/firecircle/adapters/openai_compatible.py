@@ -5,6 +5,7 @@ model that is loading), its environment variables are not read (a real key would
 because it passes on HTML, empty streams and errors with status 200 as if they were answers.
 """
 
+import asyncio
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -23,6 +24,7 @@ from mallku.errors import (
     ContextOverflow,
     DeadlineExceeded,
     EndpointUnreachable,
+    Overloaded,
     ParticipantError,
     ProtocolViolation,
     RemoteAddressRefused,
@@ -46,6 +48,8 @@ DEFAULT_MAX_TOKENS: Final = 512
 """Token cap where neither the circle nor the seat names one; without a cap some servers stop at 16 tokens and others never."""
 
 _MOST_REPLAYS: Final = 4
+_LOADING_S: Final = 300.0
+_LOADING_POLL_S: Final = 0.5
 _DUMMY_KEY: Final = "local"
 
 
@@ -168,6 +172,17 @@ class OpenAICompatible:
         if self._client is not None:
             await self._client.close()
 
+    async def _probed(self, client: "GuardedClient", limit_s: float) -> EndpointFacts:
+        """Ask the endpoint who it is, and wait for it while it loads its model."""
+        give_up = asyncio.get_running_loop().time() + _LOADING_S
+        while True:
+            try:
+                return await probe(self._url, client=client, key=self._key, server=self._server, timeout_s=limit_s)
+            except Overloaded:
+                if asyncio.get_running_loop().time() > give_up:
+                    raise
+                await asyncio.sleep(_LOADING_POLL_S)
+
     async def _needed(self, prompt: Prompt, profile: EndpointProfile) -> int:
         """Return the tokens of the prompt: counted where requests share one memory and nothing is known yet, else estimated."""
         upper = estimated_tokens(prompt, profile)
@@ -199,7 +214,7 @@ class OpenAICompatible:
 
         if self._client is None:
             self._client = GuardedClient(allow_remote=self._allow_remote, connect_s=limit_s)
-        found = await probe(self._url, client=self._client, key=self._key, server=self._server, timeout_s=limit_s or 60.0)
+        found = await self._probed(self._client, limit_s or 60.0)
         model = chosen_model(found, self._model)
         if not self._allow_remote:
             _refuse_remote_model(found, model)
