@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache, partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -17,6 +18,8 @@ from mallku.server.circle_backend import circle_backends
 from mallku.server.completion_routes import completion_router
 from mallku.server.deliberation_routes import deliberation_router
 from mallku.server.deliberations import Deliberations
+from mallku.server.description import describe
+from mallku.server.docs_page import CONTENT_SECURITY, PAGE
 from mallku.server.errors import Refusal, error_body, refusal_of
 from mallku.server.guard import Guard
 from mallku.server.json_response import JsonResponse
@@ -63,6 +66,7 @@ def create_app(settings: ServerSettings | None = None, *, roster: Roster | None 
     app.include_router(anthropic_router(service))
     app.include_router(deliberation_router(service, deliberations))
     _add_own_routes(app, service)
+    app.openapi = cache(partial(describe, app))  # type: ignore[method-assign]
     app.exception_handler(Refusal)(_on_refusal)
     app.exception_handler(MallkuError)(_on_error)
     app.exception_handler(HTTPException)(_on_http)
@@ -84,6 +88,10 @@ def _add_own_routes(app: FastAPI, service: Service) -> None:
                 "uptime_seconds": round(time.time() - service.started, 3),
             }
         )
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return Response(PAGE, media_type="text/html", headers={"content-security-policy": CONTENT_SECURITY})
 
     @app.get("/metrics", tags=["server"], summary="Figures for Prometheus", response_class=Response)
     async def metrics() -> Response:
