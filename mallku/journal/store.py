@@ -247,22 +247,45 @@ class SqlJournal:
 
     def _take_advisory_lock(self, deliberation: str) -> None:
         """Take a lock of the one PostgreSQL session that keeps this journal's leases; it ends with that session."""
+        from sqlalchemy import text
+        from sqlalchemy.exc import DBAPIError
+
         with in_our_words(self.place):
-            if self._lease_session is None or self._lease_session.invalidated:
-                self._lease_session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             # A session may take the same lock twice: its own leases are told apart here.
             taken = deliberation not in self._leases
             if taken:
-                taken = self._lease_session.execute(sql(_LOCK), {"id": storable(deliberation)}).scalar_one()
+                key = {"id": storable(deliberation)}
+                try:
+                    taken = self._session_of_leases().execute(text(_LOCK), key).scalar_one()
+                except DBAPIError as error:
+                    if not error.connection_invalidated:
+                        raise
+                    taken = self._session_of_leases().execute(text(_LOCK), key).scalar_one()
         if not taken:
             raise JournalLocked(f"deliberation {deliberation!r} is already running.", hint="Wait for it to end, or stop it; then resume.")
         self._leases.add(deliberation)
 
+    def _session_of_leases(self) -> "Connection":
+        if self._lease_session is None or self._lease_session.invalidated:
+            if self._lease_session is not None:
+                self._lease_session.close()
+            self._lease_session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        return self._lease_session
+
     def _free_advisory_lock(self, deliberation: str) -> None:
+        from sqlalchemy import text
+        from sqlalchemy.exc import DBAPIError
+
         self._leases.discard(deliberation)
-        if self._lease_session is not None and not self._lease_session.invalidated:
-            with in_our_words(self.place):
-                self._lease_session.execute(sql(_UNLOCK), {"id": storable(deliberation)})
+        if self._lease_session is None or self._lease_session.invalidated:
+            return
+        with in_our_words(self.place):
+            try:
+                self._lease_session.execute(text(_UNLOCK), {"id": storable(deliberation)})
+            except DBAPIError as error:
+                # A session that was cut has taken its locks with it.
+                if not error.connection_invalidated:
+                    raise
 
     async def close(self) -> None:
         """Give back the connections and the thread."""
