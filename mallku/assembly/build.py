@@ -11,6 +11,7 @@ from mallku.assembly.config import FILE_NAME, CircleFile, SeatEntry, read_circle
 from mallku.assembly.seating import generation_settings, seat_participant
 from mallku.assembly.settings import Settings
 from mallku.assembly.templates import template
+from mallku.dialogue.prompt import GenerationSettings
 from mallku.engine import EnginePool
 from mallku.errors import ConfigurationError
 from mallku.events import kinds
@@ -142,7 +143,8 @@ async def assemble_again(
         spec = anew.get(facts.name, facts.spec)
         speaker = seat_participant(spec, ask=ask, engines=engines, allow_remote=allow_remote, trusted=facts.name in anew)
         persona = Persona(name=facts.name, role=facts.role, instructions=facts.persona)
-        circle.add_participant(speaker, persona=persona, weight=facts.weight)
+        settings = GenerationSettings(**facts.settings)
+        circle.add_participant(speaker, persona=persona, weight=facts.weight, settings=settings)
     return circle
 
 

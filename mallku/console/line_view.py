@@ -54,6 +54,8 @@ class LineView:
                 self._said(event.seat, event.text, " (broke off)" if event.partial else "")
             case kinds.DissentRecorded():
                 self._said(self._voter(event.seat), event.text, " (dissent)")
+            case kinds.SummaryWritten():
+                self._said(event.seat, event.text, " (summary)")
             case kinds.ConvenerRemarked():
                 self._said("Convener", event.text, " (remark)")
             case kinds.TurnScored() if any(score.is_scored for score in event.scores):

@@ -101,6 +101,8 @@ class LiveView:
             case kinds.DissentRecorded():
                 seat = event.seat if describe.secrecy(state) == "public" else describe.A_VOTER
                 self._print(self._blocks.said(seat, event.text, f"dissent {self._marks.separator} minority report"))
+            case kinds.SummaryWritten():
+                self._print(self._blocks.said(event.seat, event.text, f"summary {self._marks.separator} written by a model"))
             case kinds.TurnScored():
                 self._note_scores(event)
             case kinds.BallotCounted() if event.stage in state.ballots:

@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from mallku.events import kinds
 from mallku.events.kinds import AnyEvent
 from mallku.firecircle.state import DeliberationState
 
-Doing = Literal["waits", "is asked", "thinks", "speaks", "spoke", "passed", "failed", "is lost", "votes", "voted", "chooses", "dissents"]
+Doing = Literal[
+    "waits", "is asked", "thinks", "speaks", "spoke", "passed", "failed", "is lost", "votes", "voted", "chooses", "dissents", "sums up"
+]
 """What a seat does."""
+
+
+_OTHER_TURNS: Final[dict[str, Doing]] = {"dissent": "dissents", "summary": "sums up"}
 
 
 @dataclass(slots=True)
@@ -36,7 +41,7 @@ class SeatProgress:
     @property
     def is_busy(self) -> bool:
         """Whether it was asked and has not answered yet."""
-        return self.doing in {"is asked", "thinks", "speaks", "votes", "chooses", "dissents"}
+        return self.doing in {"is asked", "thinks", "speaks", "votes", "chooses", "dissents", "sums up"}
 
 
 class Progress:
@@ -95,7 +100,7 @@ class Progress:
                 self._set(event.ballot.seat, "voted")
             case kinds.BallotSpoiled():
                 self._set(event.spoiled.seat, "failed")
-            case kinds.DissentRecorded():
+            case kinds.DissentRecorded() | kinds.SummaryWritten():
                 self._set(event.seat, "spoke")
             case kinds.FloorAnswered():
                 self._set(event.seat, "waits")
@@ -119,7 +124,7 @@ class Progress:
         elif stage.startswith("floor"):
             seat.doing = "chooses"
         else:
-            seat.doing = "dissents" if stage == "dissent" else "votes"
+            seat.doing = _OTHER_TURNS.get(stage, "votes")
 
     def _hear(self, event: kinds.TurnDelta) -> None:
         seat = self.seats.get(event.seat)

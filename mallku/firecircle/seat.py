@@ -2,11 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from mallku.dialogue.participant import Participant
 from mallku.dialogue.prompt import GenerationSettings
 from mallku.events.kinds import SeatFacts
 from mallku.firecircle.persona import Persona
+
+_RECORDED_SETTINGS: Final = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repeat_penalty", "reasoning")
 
 
 @dataclass(slots=True)
@@ -50,6 +53,7 @@ class Seat:
             address=known.address,
             weights=known.weights,
             context_window=known.context_window,
+            settings={name: value for name in _RECORDED_SETTINGS if (value := getattr(self.settings, name)) is not None},
         )
 
     def asked(self, **changes: object) -> GenerationSettings:

@@ -145,3 +145,14 @@ def test_seats_of_one_file_share_an_engine():
     first, second = (seat_participant("gguf:/models/a.gguf", engines=engines) for _ in range(2))
 
     assert first._participant._pool is second._participant._pool is engines
+
+
+async def test_a_seats_settings_are_recorded_and_come_back_when_it_is_seated_again(tmp_path):
+    (tmp_path / "circle.toml").write_text(f'[[seats]]\nname = "Ada"\nmodel = "{SPEAKER}"\ntemperature = 0.25\nmax_tokens = 77\n')
+    first = (await assemble(Wishes())).circle.seats[0]
+    record = kinds.DeliberationConvened(deliberation="d", seq=1, at=now(), question="Why?", seats=(first.facts(),), plan={}, seed=1)
+
+    again = await assemble_again(record, journal=":memory:", seats=(SeatWish(name="Ada", spec=SPEAKER),))
+
+    assert again.seats[0].settings == first.settings
+    assert first.facts().settings == {"max_tokens": 77, "temperature": 0.25}
