@@ -37,6 +37,9 @@ FACETS = {
     "loss": "exposure",
     "unasked": "consent",
     "endangered": "exposure",
+    "private": "privacy",
+    "common": "collective benefit",
+    "accepting": "authority",
     "rests": "authority",
 }
 """The facet of sovereignty each relation belongs to."""
@@ -110,6 +113,8 @@ class Frame:
     """Who gets something, if named after the verb."""
     agent_fixed: bool = False
     """Whether the agent follows the word and has been found."""
+    ours: bool = False
+    """Whether a phrase itself names the author's side."""
     weak: bool = False
     """Whether the word alone says little, so that it counts only with a thing or another holder beside it."""
     wh: bool = False
@@ -118,6 +123,8 @@ class Frame:
     """Whether it stands in what the author concludes."""
     own: tuple[str, ...] = ()
     """Classes of nouns the word itself belongs to."""
+    around: set[str] = field(default_factory=set)
+    """Classes of nouns before the word in its clause."""
     objects: set[str] = field(default_factory=set)
     """Classes of nouns after the verb."""
 
@@ -142,6 +149,8 @@ class _Clause:
     excess: bool = False
     last: Frame | None = None
     fresh: bool = True
+    start: int = 0
+    subject_after: int = 0
     known: list[str] = field(default_factory=list)
     nouns: set[str] = field(default_factory=set)
 
@@ -182,7 +191,7 @@ def _sentence_frames(
             elif unit.word in _AND:
                 _after_and(clause)
             continue
-        if "boundary" in classes and index and not clause.fresh:
+        if ("boundary" in classes or "phrase.incase" in classes) and index and not clause.fresh:
             clause = _closed(clause, index)
         if "conclusive" in classes or "phrase.conclusive" in classes:
             concluding = True
@@ -195,7 +204,7 @@ def _sentence_frames(
         if relation and not (_bare(parts, index) if relation in ("good", "threat") else _listed(unit, clause, words)):
             frame = Frame(
                 relation,
-                clause.subject,
+                NOBODY if relation == "autonomy" and clause.first == NOBODY else clause.subject,
                 unit.start,
                 unit.end,
                 clause.negations if index - clause.negated_at <= _SCOPE else 0,
@@ -209,12 +218,13 @@ def _sentence_frames(
                 excess=clause.excess,
                 passive=_passive(parts, index, words),
                 voice=voice[index].weight,
+                ours="self" in classes,
                 weak="weak" in classes,
                 own=tuple(label[5:] for label in classes if label.startswith("noun.")),
                 wh=wh,
                 concluding=concluding,
             )
-            frame.objects |= clause.nouns
+            frame.around |= clause.nouns
             found.append(frame)
             clause.last = frame
             clause.after = 0
@@ -236,10 +246,11 @@ def _rhetorical(parts: list[Unit], found: list[Frame]) -> None:
     """A negative question asks for a yes; `why should we` asks for a no."""
     first = parts[0].word
     second = parts[1].word if len(parts) > 1 else ""
+    opening = " ".join(part.word for part in parts)
     for frame in found:
         if frame.negations and (first in _AUXILIARIES or (first == "why" and second in ("not", "don't", "shouldn't"))):
             frame.negations -= 1
-        elif first == "why" and second in ("should", "would", "bother"):
+        elif (first == "why" and second in ("should", "would", "bother")) or "why should" in opening:
             frame.negations += 1
 
 
@@ -262,7 +273,7 @@ def _closed(clause: _Clause, index: int) -> _Clause:
     """End a clause; a negation after its last predicate belongs to that predicate."""
     if clause.last and clause.after % 2 and index - clause.negated_at < _SCOPE:
         clause.last.negations += 1
-    return _Clause(known=clause.known)
+    return _Clause(known=clause.known, start=index + 1)
 
 
 def _after_comma(clause: _Clause, index: int) -> _Clause:
@@ -277,7 +288,8 @@ def _after_comma(clause: _Clause, index: int) -> _Clause:
 
 
 def _after_and(clause: _Clause) -> None:
-    clause.subject = clause.first or clause.subject
+    imperative = clause.last is None and clause.subject_after > 1
+    clause.subject = clause.first or ("" if imperative else clause.subject)
 
 
 _CONCORD = frozenset(("nadie", "nada", "ni", "ningún", "ninguna", "ninguno", "tampoco", "nunca", "ne", "guère"))
@@ -307,7 +319,7 @@ def _mood(clause: _Clause, unit: Unit, index: int) -> None:
         clause.permitted = clause.normative = True
     if "hedge" in classes:
         clause.hedged = True
-    if "condition" in classes:
+    if "condition" in classes or "phrase.incase" in classes:
         clause.conditional = True
     if "excess" in classes:
         clause.excess = True
@@ -380,6 +392,8 @@ _DETERMINERS = frozenset("the a an this these those our their my his its your an
 def _noun_use(parts: list[Unit], index: int) -> bool:
     """Whether a word that could be a verb is used as a noun here."""
     before = parts[index - 1] if index else None
+    if before is not None and before.word == "her" and "weak" in parts[index].classes:
+        return True
     return before is not None and before.word in _DETERMINERS and not parts[index].word.endswith("ing")
 
 
@@ -417,9 +431,11 @@ def _names(clause: _Clause, unit: Unit, parts: list[Unit], index: int) -> None:
             last.agent = agent
         elif not last.recipient and before not in _NOT_TO and not _possessive(unit.word):
             last.recipient = agent
-    if _possessive(unit.word) and clause.subject and clause.last is None:
+    if _possessive(unit.word) and clause.subject and (clause.last is None or unit.word.endswith("'s")):
         return
     clause.subject = agent
+    began = parts[clause.start].word if clause.start < len(parts) else ""
+    clause.subject_after = 0 if began in _DETERMINERS or agent == SELF else index - clause.start
 
 
 _NOT_A_SUBJECT = frozenset(("phrase.unasked", "phrase.autonomy"))
@@ -431,9 +447,10 @@ _POSSESSIVES = frozenset(
 
 
 def _possessive(word: str) -> bool:
-    return word in _POSSESSIVES
+    return word in _POSSESSIVES or word.endswith("'s")
 
 
+_NO = frozenset(("no", "kein", "keine", "keinen", "ningún", "ninguna", "aucun", "aucune"))
 _THEY = frozenset(
     "they them their theirs themselves they'll they'd they've they're ellos ellas sus ils elles eux leur leurs sie ihnen ihr ihre ihren ihrem".split()
 )
@@ -447,6 +464,8 @@ def _agent(unit: Unit, parts: list[Unit], index: int, clause: _Clause) -> str:
         return OTHER
     if "self" in classes:
         return SELF
+    if unit.word in _NO and not clause.subject:
+        return NOBODY
     if "third" in classes:
         return OTHER if clause.permitted else ""
     if "nobody" in classes or "phrase.no_one" in classes:

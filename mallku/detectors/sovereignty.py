@@ -6,11 +6,14 @@ from mallku.detectors.address import without_address
 from mallku.detectors.detector import JudgedTurn
 from mallku.detectors.frames import EVERYBODY, FACETS, NOBODY, OTHER, SELF, Frame, frames, parted
 from mallku.detectors.reading import read
+from mallku.detectors.topics import own_probability
 from mallku.detectors.units import Unit
 from mallku.dialogue.score import Evidence, Score
 
 SATURATION = 0.7
 """Constant of the sum: one full frame alone gives a stance of 1 / (1 + SATURATION)."""
+CLEAR = 0.55
+"""Probability from which on a statement counts as speaking of privacy or of a collective."""
 PRESENT = 0.26
 """Presence below which the dimension counts as not addressed."""
 
@@ -99,7 +102,8 @@ def contribution(frame: Frame, context: Context, last: int) -> float:
         figure = 0.6 if frame.relation in _ASKED and not (frame.weak and not frame.objects) else 0.0
     else:
         figure = _base(frame, context)
-    if frame.weak and not (frame.objects & _TELLING or OTHER in (frame.agent, frame.recipient)):
+    beside = frame.objects if not frame.agent and not frame.passive else frame.objects | frame.around
+    if frame.weak and not (beside & _TELLING or OTHER in (frame.agent, frame.recipient)):
         figure *= 0.2
     if frame.hedged:
         figure *= 0.6
@@ -141,11 +145,15 @@ def _base(frame: Frame, context: Context) -> float:
             return figure
         if relation == "autonomy" and frame.negated and (frame.unable or frame.agent == NOBODY):
             return 0.5 * figure
+        if relation == "autonomy" and frame.agent == OTHER and (frame.normative or frame.permitted) and not frame.ours:
+            return -figure * sign
         return figure * sign
     if relation == "block":
         return 0.0 if frame.negations > 1 else _BY_SELF["block"] if frame.agent in (SELF, EVERYBODY) and not frame.recipient else 0.0
     if relation == "handle" and frame.weak and frame.agent != OTHER:
         return 0.0
+    if frame.agent == NOBODY and relation == "exit":
+        return 0.5
     if frame.agent == NOBODY:
         return (
             _BY_OTHER[relation] * -0.8 * (sign if frame.negations != 1 else 1.0)
@@ -169,9 +177,9 @@ def _by_self(frame: Frame, relation: str, sign: float) -> float:
     figure = _BY_SELF[relation]
     if relation == "give" and frame.recipient == SELF:
         figure = 0.5
-    if relation == "have" and not frame.objects & {"control", "thing"}:
+    if relation == "have" and not (frame.objects | frame.around) & {"control", "thing"}:
         figure = 0.0
-    if relation == "have" and "control" in frame.objects:
+    if relation == "have" and "control" in frame.objects | frame.around:
         figure = 0.8
     if frame.agent == EVERYBODY and relation in ("access", "expose", "have"):
         figure = -0.4
@@ -188,11 +196,29 @@ def _by_other(frame: Frame, context: Context, relation: str, sign: float) -> flo
         return 0.4 * sign
     if relation == "give" and frame.recipient == SELF:
         figure = 0.3
-    if relation == "have" and not frame.objects & {"control", "thing"}:
-        figure *= 0.3
+    if relation == "have":
+        figure = -0.9 if "control" in frame.objects else figure if "thing" in frame.objects else 0.3 * figure
     if figure < 0 and sign > 0 and not frame.normative and not frame.permitted and not frame.hedged:
         return figure if context.accepting and not context.adverse else -0.5 * figure
     return figure * sign
+
+
+def _moods(text: str, context: Context, weighed: list[tuple[Frame, float]]) -> list[tuple[Frame, float]]:
+    """Weigh what stands beside the frames: who speaks of what is private or held in common rarely stands aside."""
+    found: list[tuple[Frame, float]] = []
+    whole = (0, len(text), 0, 0)
+    ceded = any(frame.relation in ("resign", "surrender") or figure < 0 for frame, figure in weighed)
+    private, common = own_probability(text, "privacy"), own_probability(text, "community")
+    if context.undecided:
+        return found
+    if private > CLEAR:
+        found.append((Frame("private", "", *whole), (-0.35 if context.accepting or ceded else 0.45) * private))
+    if common > CLEAR and not ceded:
+        found.append((Frame("common", "", *whole), 0.45 * common))
+    strong = any(abs(figure) >= SATURATION / 3 for _, figure in weighed) and not any(frame.negated for frame, _ in weighed)
+    if strong and context.accepting and not context.adverse:
+        found.append((Frame("accepting", "", *whole), -0.3))
+    return found
 
 
 class SovereigntyDetector:
@@ -207,8 +233,11 @@ class SovereigntyDetector:
         words, parts = parted(reading)
         context = Context(parts)
         last = len(reading.sentences) - 1
-        weighed = [(frame, contribution(frame, context, last)) for frame in frames(reading, words, parts)]
+        read_frames = frames(reading, words, parts)
+        weighed = [(frame, contribution(frame, context, last)) for frame in read_frames]
         weighed = [(frame, figure) for frame, figure in weighed if figure]
+        if all(frame.voice == 1 for frame in read_frames):
+            weighed += _moods(text, context, weighed)
         total = sum(abs(figure) for _, figure in weighed)
         presence = 1 - math.exp(-total)
         if presence < PRESENT:

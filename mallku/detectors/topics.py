@@ -161,12 +161,13 @@ class TopicDetector:
         best = 0.0
         for strength, statement in zip(found.strengths, found.earlier, strict=True):
             if strength > 0.3:  # noqa: PLR2004 - weaker edges carry no topic over
-                best = max(best, strength * _own_probability(statement.text, self.topic))
+                best = max(best, strength * own_probability(statement.text, self.topic))
         return best
 
 
 @lru_cache(maxsize=1024)
-def _own_probability(text: str, topic: str) -> float:
+def own_probability(text: str, topic: str) -> float:
+    """Return the probability of a topic from the text alone."""
     features, _ = topic_features(text, topic)
     table = topic_weights()[topic]
     return 1 / (1 + math.exp(-(table["bias"] + sum(table.get(name, 0.0) * value for name, value in features.items()))))

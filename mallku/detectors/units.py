@@ -5,7 +5,7 @@ from typing import NamedTuple
 from mallku.detectors.lexicon import Lexicon
 from mallku.detectors.reading import Sentence
 
-MARKERS = frozenset(("okay", "reject", "endorse", "sarcasm", "reported", "undecided", "conclusive"))
+MARKERS = frozenset(("okay", "reject", "endorse", "sarcasm", "reported", "undecided", "conclusive", "incase"))
 """Phrases that mark how a sentence is meant; their words keep their own classes as well."""
 
 _AGENTS = frozenset(("self", "other", "agent.collective", "agent.other"))

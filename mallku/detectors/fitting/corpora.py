@@ -67,7 +67,7 @@ def control_pairs(folder: Path) -> list[tuple[str, str]]:
 def labelled(folder: Path) -> list[Labelled]:
     """Return all statements with labels in the project's own format."""
     found = [_from_json(row) for row in map(json.loads, opened(folder, "mallku_dev/dev.jsonl").splitlines())]
-    for name in ("statements.txt", "statements_fresh.txt"):
+    for name in ("statements.txt", "statements_fresh.txt", "statements_third.txt"):
         found.extend(_from_lines(opened(folder, name).splitlines(), name))
     return found
 
