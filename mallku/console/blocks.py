@@ -121,7 +121,8 @@ class Blocks:
         table = Table.grid(padding=(0, 2))
         for option in options:
             text = Text(one_line(option.text, max(20, 2 * (self._width - _OPTION_MARGIN))), overflow="fold")
-            table.add_row(Text(option.label, style="key"), self.name(option.author) if authors and option.author else Text(), text)
+            author = [self.name(option.author) if option.author else Text()] if authors else []
+            table.add_row(Text(option.label, style="key"), *author, text)
         return table
 
     def ballots(self, record: BallotRecord, state: DeliberationState) -> RenderableType:
