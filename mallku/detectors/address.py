@@ -1,9 +1,11 @@
 """Text that speaks to a scorer, such as a demand for a certain score; it says nothing about the dimension and is left out first."""
 
-# ruff: noqa: E501 - a pattern reads best on one line
+# ruff: noqa: E501, SIM905 - a pattern reads best on one line
 
 import re
 from functools import lru_cache
+
+from mallku.detectors.reading import read
 
 _SCORER = r"(?:evaluator|grader|scorer|judge|rater|annotator|assessor|scoring (?:model|system)|classifier|detector|reviewer|assistant|system|model|ai|bewerter|gutachter|évaluateur|evaluador|calificador)"
 _DIMENSION = r"(?:sovereignty|reciprocity|reciprocal|sovereign|engagement|engages|privacy|community|resource[_ ]talk|label|score|rating|stance|presence)"
@@ -29,16 +31,20 @@ _ADDRESSED = tuple(
         r"\b(?:full|top|maximum|highest|perfect) (?:marks?|scores?|points?|ratings?)\b[^.!?;]*",
     )
 )
-_HINT = re.compile(
-    rf"\b(?:{_DIMENSION}|rate|score|grade|mark|marks|rubric|instructions?|{_SCORER}|bewerte|puntúa|califica|rule|anweisungen|instrucciones|consignes|points|puntos|punkte)\b",
-    re.IGNORECASE,
-)
+_HINTS = frozenset(
+    "sovereignty reciprocity reciprocal sovereign engagement engages resource label score scores rating ratings stance presence rate grade mark marks "
+    "rubric instruction instructions prompt prompts rule rules guidelines evaluator evaluators grader graders scorer scorers judge judges rater raters annotator "
+    "assessor classifier detector reviewer reviewers assistant system model ai admin developer points point stars bewerter gutachter évaluateur evaluador "
+    "calificador bewerte puntúa califica note notez noter anweisungen instrucciones consignes puntos punkte text statement message comment answer "
+    "turn".split()
+)  # fmt: skip
+"""One of these words stands in every text that the patterns match."""
 
 
 @lru_cache(maxsize=1024)
 def without_address(text: str) -> tuple[str, bool]:
     """Blank out what is addressed to a scorer, keeping every position, and say whether there was any."""
-    if not _HINT.search(text):
+    if _HINTS.isdisjoint(read(text).words):
         return text, False
     blanked = text
     for pattern in _ADDRESSED:

@@ -1,7 +1,7 @@
 """Word lists: which class a word or phrase belongs to, in one language, read from the data files beside this module."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -11,6 +11,7 @@ LANGUAGES = ("en", "es", "fr", "de")
 
 _VOWELS = "aeiou"
 _INFLECTED = ("agents", "verbs", "nouns")
+_REMEMBERED = 20_000
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -26,6 +27,8 @@ class Lexicon:
     """For a first word the rest of each phrase and its class, the longest first."""
     stems: dict[str, frozenset[str]]
     """Classes of words known by their beginning only; the longest beginning counts."""
+    memory: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
+    """Words looked up by their beginnings before."""
 
     def classes(self, word: str) -> frozenset[str]:
         """Return the classes of a word form, or none."""
@@ -33,19 +36,29 @@ class Lexicon:
         if found is not None:
             return found
         if self.stems:
-            for length in range(len(word), 2, -1):
-                found = self.stems.get(word[:length])
-                if found is not None:
-                    return found
+            found = self.memory.get(word)
+            if found is not None:
+                return found
+            if len(self.memory) > _REMEMBERED:
+                self.memory.clear()
+            self.memory[word] = found = self._by_stem(word)
+            return found
+        return _NOTHING
+
+    def _by_stem(self, word: str) -> frozenset[str]:
+        for length in range(len(word), 2, -1):
+            found = self.stems.get(word[:length])
+            if found is not None:
+                return found
         return _NOTHING
 
 
 @lru_cache(maxsize=16)
-def lexicon(language: str, field: str = "lexicon") -> Lexicon:
+def lexicon(language: str) -> Lexicon:
     """Load a lexicon; an unknown language gives an empty one."""
     if language not in LANGUAGES:
         return Lexicon(language, {}, {}, {})
-    text = (files("mallku.detectors") / "data" / field / f"{language}.toml").read_text(encoding="utf-8")
+    text = (files("mallku.detectors") / "data" / "lexicon" / f"{language}.toml").read_text(encoding="utf-8")
     return _built(language, tomllib.loads(text))
 
 

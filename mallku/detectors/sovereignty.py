@@ -256,7 +256,7 @@ class SovereigntyDetector:
             value=0.5 + 0.5 * stance,
             raw=stance,
             presence=presence,
-            confidence=presence * abs(sum(f for _, f in weighed)) / total,
+            confidence=(1.0 if reading.language else 0.3) * presence * abs(sum(f for _, f in weighed)) / total,
             evidence=tuple(
                 Evidence(
                     label=f"{FACETS.get(frame.relation, '')}/{'not-' if frame.negated else ''}{frame.relation}:{frame.agent or 'unnamed'}",
