@@ -6,6 +6,7 @@ import httpx2
 import pytest
 from asking import PROMPT, answer, said, settings
 from real_servers import llama_cpp_python_server, llama_server
+from stand_in import StandIn, models, stream
 
 from mallku.dialogue.prompt import Deadlines, Prompt
 from mallku.errors import AnswerCutShort, ContextOverflow, EndpointRefused, EndpointUnreachable
@@ -13,6 +14,7 @@ from mallku.firecircle import FireCircle
 from mallku.firecircle.adapters.endpoint import share_endpoints
 from mallku.firecircle.adapters.local_adapter import LocalAdapterConfig, LocalAIAdapter, LocalBackend
 from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
+from mallku.tiny import rehearsal_model_path
 
 pytestmark = pytest.mark.live
 QUESTION = "How should we balance individual privacy with collective benefit?"
@@ -33,20 +35,8 @@ async def closing():
         await participant.close()
 
 
-@pytest.mark.parametrize("backend", ["llama_server_url", "llama_cpp_python_url", "in process"])
-async def test_the_quick_start_runs_as_it_is_written(backend, request):
-    if backend == "in process":
-        config = LocalAdapterConfig(
-            backend=LocalBackend.LLAMACPP, model_path=request.getfixturevalue("random_model"), context_length=2048, max_tokens=24, threads=1
-        )
-    else:
-        config = LocalAdapterConfig(
-            backend=LocalBackend.OPENAI_COMPAT,
-            base_url=request.getfixturevalue(backend),
-            api_key="not-needed",
-            temperature=0.7,
-            max_tokens=24,
-        )
+async def quick_start(config):
+    """The quick start of the README, as it is written."""
     adapter = LocalAIAdapter(config=config)
     await adapter.connect()
     fire_circle = FireCircle(journal=":memory:")
@@ -57,7 +47,34 @@ async def test_the_quick_start_runs_as_it_is_written(backend, request):
     assert response.status == "complete"
     assert len(response.statements) == 3
     assert response.ballots["final"]
+    return response
+
+
+@pytest.mark.parametrize("server", ["llama_server_url", "llama_cpp_python_url"])
+async def test_the_quick_start_runs_on_servers_of_other_makers(server, request):
+    url = request.getfixturevalue(server)
+    response = await quick_start(
+        LocalAdapterConfig(backend=LocalBackend.OPENAI_COMPAT, base_url=url, api_key="not-needed", temperature=0.7, max_tokens=24)
+    )
+
     assert {statement.usage.completion_tokens for statement in response.statements} <= set(range(1, 25))
+
+
+async def test_the_quick_start_runs_on_a_server_with_the_bundled_model():
+    with llama_server(rehearsal_model_path()) as url:
+        await quick_start(LocalAdapterConfig(backend=LocalBackend.OPENAI_COMPAT, base_url=url, max_tokens=64))
+
+
+async def test_the_quick_start_runs_in_process():
+    await quick_start(LocalAdapterConfig(backend=LocalBackend.LLAMACPP, model_path=rehearsal_model_path(), max_tokens=64, threads=1))
+
+
+async def test_the_quick_start_runs_on_what_speaks_like_ollama():
+    def chat(asked):
+        return stream('{"choice": "A", "reason": "fair"}' if asked.json.get("response_format") else "We share the water.")
+
+    async with StandIn(chat, listed=models("llama3.2:latest", owned_by="library")) as server:
+        await quick_start(LocalAdapterConfig(backend=LocalBackend.OLLAMA, base_url=server.root, model_name="llama3.2"))
 
 
 async def test_slots_window_and_count_come_from_the_server(llama_server_url, closing):
