@@ -178,7 +178,8 @@ def _sentence_frames(
     found: list[Frame] = []
     clause = _Clause(known=known)
     question = sentence.is_question
-    wh = question and any("interrogative" in part.classes for part in parts[:2])
+    proposal = question and [part.word for part in parts[:2]] == ["why", "not"]
+    wh = question and not proposal and any("interrogative" in part.classes for part in parts[:2])
     concluding = False
     for index, unit in enumerate(parts):
         classes = unit.classes
@@ -214,11 +215,11 @@ def _sentence_frames(
                 unable=clause.unable,
                 hedged=clause.hedged,
                 conditional=clause.conditional,
-                question=question,
+                question=question and not proposal,
                 excess=clause.excess,
                 passive=_passive(parts, index, words),
                 voice=voice[index].weight,
-                ours="self" in classes,
+                ours="self" in classes or (clause.last is not None and clause.last.relation != "have"),
                 weak="weak" in classes,
                 own=tuple(label[5:] for label in classes if label.startswith("noun.")),
                 wh=wh,

@@ -177,6 +177,8 @@ def _by_self(frame: Frame, relation: str, sign: float) -> float:
     figure = _BY_SELF[relation]
     if relation == "give" and frame.recipient == SELF:
         figure = 0.5
+    if relation == "trust" and frame.recipient == SELF:
+        figure = 0.4
     if relation == "have" and not (frame.objects | frame.around) & {"control", "thing"}:
         figure = 0.0
     if relation == "have" and "control" in frame.objects | frame.around:
