@@ -1,6 +1,7 @@
 """The command `mallku`: which commands there are, and how errors reach the person who called. Commands are loaded when called."""
 
 import importlib
+import io
 import os
 import sys
 import textwrap
@@ -96,6 +97,10 @@ def main(arguments: list[str] | None = None) -> None:
     from mallku.errors import MallkuError, RemoteAddressRefused
 
     sys.excepthook = _unforeseen
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal that cannot show a letter shows `?`; that must not end a deliberation
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = cli.main(args=arguments, prog_name="mallku", standalone_mode=False)
     except click.ClickException as error:

@@ -160,3 +160,11 @@ def test_logs_name_what_happened_and_never_what_was_said(call):
     assert {"deliberation_convened", "statement_made", "ballot_cast"} <= {line["event"] for line in logged}
     assert "Share it under our own rules" not in ended.err
     assert QUESTION not in ended.err
+
+
+async def test_a_terminal_that_knows_only_ascii_is_no_reason_to_fail(run_child):
+    ended = await run_child("deliberate", "Où est l'eau: 水?", *SEATS, "--journal", "j.db", "--rounds", "1", PYTHONIOENCODING="ascii")
+
+    assert ended.code == 0
+    assert "O? est l'eau: ?" in ended.out
+    assert "verdict: " in ended.out
