@@ -144,6 +144,7 @@ class _Clause:
     normative: bool = False
     permitted: bool = False
     unable: bool = False
+    able_at: int = -9
     hedged: bool = False
     conditional: bool = False
     excess: bool = False
@@ -310,7 +311,9 @@ def _mood(clause: _Clause, unit: Unit, index: int) -> None:
         clause.after += 1
         clause.negated_at = index
         clause.normative = True
-    if "unable" in classes:
+    if unit.word in ("can", "could", "puede", "podemos", "pouvons", "können"):
+        clause.able_at = index
+    if "unable" in classes or ("negation" in classes and index - clause.able_at == 1):
         clause.unable = True
     if "normative" in classes or "phrase.okay" in classes:
         clause.normative = True
@@ -387,7 +390,7 @@ def _followed_by(parts: list[Unit], index: int, word: str) -> bool:
     return index + 1 < len(parts) and parts[index + 1].word == word
 
 
-_DETERMINERS = frozenset("the a an this these those our their my his its your any every each some of".split())
+_DETERMINERS = frozenset("the a an one this these those our their my his its your any every each some of".split())
 
 
 def _noun_use(parts: list[Unit], index: int) -> bool:
