@@ -5,4 +5,4 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 
-from postgresql_fixtures import postgresql_database, postgresql_server  # noqa: F401 - after the path; pytest finds them here
+from postgresql_fixtures import _database_for_tests, postgresql_database, postgresql_server  # noqa: F401 - after the path; pytest finds them here

@@ -17,9 +17,9 @@ def _circle(journal):
 async def test_a_run_cancelled_at_any_moment_is_interrupted_and_can_be_resumed(tmp_path):
     interrupted = 0
     async with await open_journal(tmp_path / "journal.db") as journal:
-        for moment in range(24):
+        for moment in range(12):
             running = asyncio.create_task(_circle(journal).deliberate(f"What of {moment}?", options=["yes", "no"]))
-            for _ in range(3 * moment + 2):
+            for _ in range(6 * moment + 2):
                 await asyncio.sleep(0.001)
             running.cancel()
             (outcome,) = await asyncio.gather(running, return_exceptions=True)

@@ -15,7 +15,7 @@ from mallku.journal import open_journal
 
 SUPPORT = Path(__file__).parents[1] / "support"
 BATCH = 12
-KILLS = 15
+KILLS = 8
 
 APPENDING = f"""
 import asyncio, sys

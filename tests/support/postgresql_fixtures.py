@@ -50,9 +50,8 @@ def _as_server(folder, *command):
     subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **user)
 
 
-@pytest.fixture
-def postgresql_database(postgresql_server):
-    """The address of a fresh, empty database, dropped afterwards."""
+@pytest.fixture(scope="session")
+def _database_for_tests(postgresql_server):
     from sqlalchemy import create_engine, make_url, text
 
     url = make_url(postgresql_server).set(drivername="postgresql+psycopg")
@@ -60,7 +59,20 @@ def postgresql_database(postgresql_server):
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    yield url.set(database=name).render_as_string(hide_password=False)
+    yield url.set(database=name)
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture
+def postgresql_database(_database_for_tests):
+    """The address of an empty database."""
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(_database_for_tests, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public", "GRANT USAGE ON SCHEMA public TO PUBLIC"):
+            connection.execute(text(statement))
+    engine.dispose()
+    return _database_for_tests.render_as_string(hide_password=False)

@@ -1,5 +1,6 @@
 """A deliberation in which much happens, run by a circle of scripted seats."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -12,8 +13,8 @@ sys.path.append(str(Path(__file__).parents[2] / "support"))
 from scripted_seats import out_of_reach, seated
 
 
-@pytest.fixture
-async def rich():
+@pytest.fixture(scope="session")
+def rich():
     """Three seats and a fourth that fails: a changed mind, a dissent, a spoiled ballot, a question left open, a lost turn."""
     plan = Plan(
         rounds=(RoundPlan(kind="opening", visibility="sealed"), RoundPlan(kind="reflection", title="exchange", order="round-robin")),
@@ -27,4 +28,4 @@ async def rich():
     )
     circle.add_participant(seated(["I would wait.", "Ada is right: a rota costs nothing."], "BA", weights="w2", model="other"), name="Cleo")
     circle.add_participant(seated([out_of_reach, "Back again."], ["", "", "", ""], location="loopback", address="127.0.0.1"), name="Dov")
-    return await circle.deliberate("How should the valley share its well?", context="A dry summer.", options=["A rota", "Meters"])
+    return asyncio.run(circle.deliberate("How should the valley share its well?", context="A dry summer.", options=["A rota", "Meters"]))

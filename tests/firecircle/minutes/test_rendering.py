@@ -82,7 +82,7 @@ ALLOWED = re.compile(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=ANY_TEXT)
 def test_no_text_becomes_structure_in_markdown(rich, text):
     hostile = shape(to_markdown(take_minutes(with_texts(rich.events, text))))
@@ -100,7 +100,7 @@ def test_hostile_texts_leave_the_page_as_it_is(rich, text):
         assert hostile.count(kind) == plain.count(kind)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=ANY_TEXT)
 def test_what_was_said_is_read_back_word_by_word(rich, text):
     events = [replace(event, text=text) if isinstance(event, StatementMade) and event.turn == "r0.Ada" else event for event in rich.events]
@@ -150,7 +150,7 @@ def read(html):
     return page
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=ANY_TEXT)
 def test_no_text_becomes_structure_in_html(rich, text):
     page = read(to_html(take_minutes(with_texts(rich.events, text))))
