@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from mallku.detectors import act_probabilities, uptake_rating
+from mallku.detectors import act_probabilities, judged_turn, uptake_rating
 from mallku.detectors.fitting.corpora import DEFAULT, control_pairs, labelled
 from mallku.detectors.fitting.fit import compared, fit_matrix
 from mallku.detectors.fitting.learning import auc, calibration, folds, interval, spearman
@@ -16,13 +16,15 @@ from mallku.errors import UsageError
 
 
 def test_importing_the_detectors_loads_neither_numpy_nor_any_other_heavy_library():
-    code = "import sys, mallku.detectors; print([name for name in ('numpy', 'openai', 'rich', 'sqlalchemy', 'fastapi', 'llama_cpp') if name in sys.modules])"
+    heavy = ("numpy", "openai", "rich", "sqlalchemy", "fastapi", "llama_cpp")
+    code = f"import sys, mallku.detectors; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_judging_loads_no_numpy_either():
-    code = "import sys; from mallku.detectors import score; score('We keep the keys ourselves, Ada.', previous=[('Ada', 'Who has the keys?')]); print('numpy' in sys.modules)"
+    judging = "score('We keep the keys ourselves, Ada.', previous=[('Ada', 'Who has the keys?')])"
+    code = f"import sys; from mallku.detectors import score; {judging}; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "False"
 
@@ -38,7 +40,7 @@ def test_the_development_data_is_whole():
 
 
 def test_a_folder_without_data_is_named(tmp_path):
-    with pytest.raises(UsageError, match="dev.jsonl"):
+    with pytest.raises(UsageError, match="There is no 'mallku_dev"):
         labelled(tmp_path)
 
 
@@ -46,7 +48,10 @@ def test_control_pairs_are_ordered_rightly():
     detector = SovereigntyDetector()
     from mallku.detectors import judged_turn
 
-    right = [(detector.judge(judged_turn(claims)).raw or 0) > (detector.judge(judged_turn(cedes)).raw or 0) for claims, cedes in control_pairs(DEFAULT)]
+    right = [
+        (detector.judge(judged_turn(claims)).raw or 0) > (detector.judge(judged_turn(cedes)).raw or 0)
+        for claims, cedes in control_pairs(DEFAULT)
+    ]
     assert sum(right) / len(right) >= 0.9
 
 
