@@ -46,7 +46,6 @@ def test_a_folder_without_data_is_named(tmp_path):
 
 def test_control_pairs_are_ordered_rightly():
     detector = SovereigntyDetector()
-    from mallku.detectors import judged_turn
 
     right = [
         (detector.judge(judged_turn(claims)).raw or 0) > (detector.judge(judged_turn(cedes)).raw or 0)
