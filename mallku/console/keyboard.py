@@ -61,7 +61,11 @@ class Keyboard:
         while b"\n" not in self._unread:
             arrived: asyncio.Future[bytes] = loop.create_future()
             fd = sys.stdin.fileno()
-            loop.add_reader(fd, _take, fd, arrived)
+            try:
+                loop.add_reader(fd, _take, fd, arrived)
+            except PermissionError:
+                # a file, which cannot be waited for and never blocks
+                _take(fd, arrived)
             try:
                 chunk = await arrived
             finally:

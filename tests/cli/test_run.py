@@ -168,3 +168,21 @@ async def test_a_terminal_that_knows_only_ascii_is_no_reason_to_fail(run_child):
     assert ended.code == 0
     assert "O? est l'eau: ?" in ended.out
     assert "verdict: " in ended.out
+
+
+async def test_a_person_without_a_terminal_passes_and_the_circle_goes_on(run_child):
+    ended = await run_child("deliberate", QUESTION, *SEATS[:2], "--seat", "Pat=human", "--journal", "j.db", "--rounds", "1")
+
+    assert ended.code == 0
+    assert "Pat passes" in ended.out
+    assert "Traceback" not in ended.err
+
+
+def test_minutes_that_cannot_be_written_do_not_lose_the_deliberation(call, tmp_path):
+    (tmp_path / "m.md").symlink_to("/nowhere/at/all.md")
+
+    ended = call("deliberate", QUESTION, *SEATS, "--journal", "j.db", "--rounds", "1", "--minutes", "m.md")
+
+    assert ended.code == 2
+    assert "mallku show" in " ".join(ended.err.split())
+    assert "complete" in call("list", "--journal", "j.db").out

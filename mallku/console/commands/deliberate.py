@@ -108,5 +108,9 @@ def _write_minutes(outcome: Outcome, path: Path) -> None:
     if outcome.deliberation is None:
         return
     text = minutes_text(outcome.deliberation, path.suffix.lower().removeprefix("."))
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        again = f"The deliberation is recorded: mallku show {outcome.id} --format {path.suffix.removeprefix('.')}"
+        raise ConfigurationError(f"{str(path)!r} cannot be written: {error.strerror}.", hint=again) from error
     click.echo(f"The minutes are in {path}.", err=True)

@@ -1,5 +1,6 @@
 """`mallku list`, `show`, `verify` and `search`: reading what the journal keeps."""
 
+import re
 import sys
 from typing import Literal
 
@@ -11,6 +12,7 @@ from mallku.firecircle import Deliberation
 from mallku.journal import open_journal
 
 _QUESTION_LENGTH = 70
+_LINK_INSIDE = re.compile(r"\[([^\]]*)\]\(#[^)]*\)")
 
 
 @click.command("list")
@@ -56,7 +58,7 @@ async def show(ctx: click.Context, deliberation: str, form: str, journal: str | 
         from mallku.console.theme import WIDEST, terminal
 
         console = terminal()
-        console.print(Markdown(printable(text), hyperlinks=False), width=min(console.width, WIDEST))
+        console.print(Markdown(_LINK_INSIDE.sub(r"\1", printable(text)), hyperlinks=False), width=min(console.width, WIDEST))
     else:
         click.echo(text)
     return 0
