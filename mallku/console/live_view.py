@@ -1,6 +1,7 @@
 """The live view: finished words scroll up and stay, below them the circle as it is at this moment."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -45,6 +46,7 @@ class LiveView:
         self._blocks = Blocks(self._marks)
         self._progress = Progress()
         self._status = ""
+        self._opened_at = time.monotonic()
         self._live: Live | None = None
         self._drawing: asyncio.Task[None] | None = None
 
@@ -180,8 +182,11 @@ class LiveView:
         return Constrain(panel, WIDEST)
 
     def _waiting_words(self) -> str:
-        loading = self._progress.loading
-        return f" loading {one_line(loading.model)} {loading.progress:.0%}" if loading else ""
+        if self._progress.state.convened is not None:
+            return ""
+        if loading := self._progress.loading:
+            return f" loading {one_line(loading.model)} {loading.progress:.0%}"
+        return f" preparing the seats {self._marks.separator} {describe.seconds(time.monotonic() - self._opened_at)}"
 
     def _head(self) -> Text:
         now, dot = self._progress, f" {self._marks.separator} "

@@ -40,6 +40,9 @@ def test_words_that_would_mislead_a_terminal_lose_their_power(call):
     assert ended.code == 0
     assert not {"\x1b", "\x07", "\u202e"} & set(ended.out)
     assert "[red]markup[/red]" in ended.out
+    found = call("list", "--journal", "j.db").out.split()[0]
+    for form in ("md", "html"):
+        assert not {"\x1b", "\x07", "\u202e"} & set(call("show", found, "--format", form, "--journal", "j.db").out)
 
 
 def test_what_was_recorded_is_listed_shown_verified_found_and_moved(call, tmp_path):

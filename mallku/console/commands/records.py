@@ -110,4 +110,5 @@ def minutes_text(deliberation: Deliberation, form: str, *, head: str = "") -> st
     from mallku.firecircle.minutes import take_minutes, to_html, to_json, to_markdown
 
     write = {"md": to_markdown, "html": to_html, "json": to_json}[form]
-    return write(take_minutes(deliberation.events, head=head))
+    text = write(take_minutes(deliberation.events, head=head))
+    return text if form == "json" else printable(text)
