@@ -13,10 +13,11 @@ from mallku.server.backend import Ability, Finish, Generation, ModelCard, Outcom
 from mallku.server.residency import Residency
 from mallku.server.tool_speech import forced_call_schema, splitter_for, template_tools, tool_calls
 from mallku.wire.answer_channels import AnswerChannels
+from mallku.wire.tool_calls import harmony_calls
 
 _ALWAYS: Final[frozenset[Ability]] = frozenset(
     {
-        "chat", "text", "tokenize", "schema", "grammar", "seed", "top_p", "top_k", "min_p", "repeat_penalty",
+        "chat", "text", "embeddings", "tokenize", "schema", "grammar", "seed", "top_p", "top_k", "min_p", "repeat_penalty",
         "presence_penalty", "frequency_penalty", "logprobs", "stop", "temperature", "max_tokens", "many",
     }
 )  # fmt: skip
@@ -123,7 +124,8 @@ class EngineBackend:
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Turn texts into vectors."""
-        async with self._residency.using(self._model.settings) as engine:
+        settings = self._model.settings if self._model.embeds else replace(self._model.settings, embeddings=True)
+        async with self._residency.using(settings) as engine:
             made = await engine.embed(texts)
         return Vectors(vectors=made.vectors, tokens=made.tokens)
 
@@ -195,7 +197,7 @@ class _Reader:
     def outcome(self, result: EngineResult) -> Outcome:
         """Return the end of the answer."""
         usage = Usage(prompt_tokens=result.prompt_tokens, cached_tokens=result.shared_tokens, completion_tokens=result.completion_tokens)
-        calls = tool_calls(self._calls.calls) if self._calls else ()
+        calls = tool_calls(self._calls.calls or harmony_calls(result.text)) if self._calls else ()
         finish: Finish = "tool_calls" if calls else "length" if result.end_reason == "length" else "stop"
         return Outcome(finish=finish, usage=usage, tool_calls=calls)
 

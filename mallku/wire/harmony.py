@@ -39,6 +39,7 @@ class HarmonySplitter:
         self._raw: bool | None = None
         self._channel = ""
         self._header = False
+        self._constrained = False
 
     def feed(self, piece: str) -> list[Delta]:
         """Return what is now known to be text or reasoning."""
@@ -70,20 +71,26 @@ class HarmonySplitter:
             before, self._buffer = self._buffer[: found.start()], self._buffer[found.end() :]
             match found.group(1):
                 case "message":
-                    words = before.split()
-                    self._channel = words[0] if words else self._channel
-                    self._header = False
+                    self._name(before)
+                    self._header = self._constrained = False
                 case "channel" | "start" | "end" | "return" | "call":
                     if not self._header:
                         self._add(out, before)
                     self._header = True
                 case _:
-                    pass
+                    self._name(before)
+                    self._constrained = True
         if not self._header:
             cut = self._buffer.rfind("<|", -_LONGEST) if self._buffer else -1
             keep = len(self._buffer) - cut if cut >= 0 else int(self._buffer.endswith("<"))
             self._release(out, keep)
         return out
+
+    def _name(self, header: str) -> None:
+        """Take the channel's name from a header; what follows `<|constrain|>` is the form of the content."""
+        words = header.split()
+        if words and not self._constrained:
+            self._channel = words[0]
 
     def _feed_stripped(self) -> list[Delta]:
         out: list[Delta] = []

@@ -2,14 +2,17 @@
 
 Three ways of writing them: `<tool_call>{"name": …, "arguments": {…}}</tool_call>` (Hermes, Qwen), `[TOOL_CALLS][{…}, …]` (Mistral), and an
 answer that is nothing but one such object, with `parameters` or `arguments` (Llama 3). What does not parse stays text.
+Harmony's calls stand in a channel of their own and are read from the whole answer.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 _OPEN: Final = ("<tool_call>", "[TOOL_CALLS]", "<|python_tag|>")
 _CLOSE: Final = "</tool_call>"
+_HARMONY: Final = re.compile(r"to=functions\.([\w.-]+)[^\n]*?<\|message\|>(.*?)(?:<\|call\|>|<\|end\|>|<\|start\|>|$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,3 +104,9 @@ def _call(entry: Any) -> WrittenCall | None:
     if not isinstance(arguments, dict):
         return None
     return WrittenCall(name=entry["name"], arguments=json.dumps(arguments, ensure_ascii=False))
+
+
+def harmony_calls(answer: str) -> list[WrittenCall]:
+    """Return the calls in a whole Harmony answer: `… to=functions.NAME …<|message|>{…}<|call|>`."""
+    written = [{"name": found[1], "arguments": found[2].strip() or "{}"} for found in _HARMONY.finditer(answer)]
+    return [call for entry in written if (call := _call(entry)) is not None]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.gguf_models import write_transformer
+from support.gguf_models import write_bert, write_transformer
 from support.server_thread import running
 
 from mallku.engine import EngineSettings
@@ -25,12 +26,12 @@ HELLO = [{"role": "user", "content": "Who owns the well?"}]
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    return {"qwen2": write_transformer(folder / "qwen2.gguf", "qwen2")}
+    return {"qwen2": write_transformer(folder / "qwen2.gguf", "qwen2"), "bert": write_bert(folder / "bert.gguf")}
 
 
 @pytest.fixture(scope="module")
 def address(files):
-    settings = ServerSettings(port=0, grace_s=1, threads=1, models=(str(files["qwen2"]),))
+    settings = ServerSettings(port=0, grace_s=1, threads=1, models=(str(files["qwen2"]), f"vectors={files['bert']}"))
     with running(create_app(settings), settings) as address:
         yield address
 
@@ -115,6 +116,21 @@ def test_chats_are_counted(address, http, openai_client):
     counted = http.post(f"{address}/v1/tokenize", json={"model": "qwen2", "messages": HELLO}).json()["count"]
 
     assert counted == openai_client(address).chat.completions.create(model="qwen2", messages=HELLO, max_tokens=1).usage.prompt_tokens
+
+
+@pytest.mark.parametrize("model", ["vectors", "qwen2"])
+def test_embeddings_are_unit_vectors(address, openai_client, model):
+    made = openai_client(address).embeddings.create(model=model, input=["the water", "the garden"])
+
+    for entry in made.data:
+        assert math.isclose(sum(value * value for value in entry.embedding), 1, rel_tol=1e-4)
+    assert made.data[0].embedding != made.data[1].embedding
+    assert made.usage.prompt_tokens > 0
+
+
+def test_a_model_for_embeddings_says_that_it_does_not_chat(address, openai_client):
+    with pytest.raises(openai.BadRequestError, match="not supported"):
+        openai_client(address).chat.completions.create(model="vectors", messages=HELLO)
 
 
 def test_an_answer_limit_beyond_the_window_is_the_rest_of_the_window(address, openai_client):

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from support.scripted_backend import ScriptedBackend
 
 from mallku.dialogue.message import Message
@@ -72,6 +73,44 @@ def test_a_models_writing_is_sorted_into_reasoning_speech_and_calls():
         [],
         "stop",
     )
+
+
+HARMONY = {
+    "<|channel|>analysis<|message|>Hmm.<|end|><|start|>assistant<|channel|>final<|message|>12 m.<|return|>": ("12 m.", "Hmm."),
+    "<|channel|>final<|message|>12 m.": ("12 m.", ""),
+    "<|start|>assistant<|channel|>final<|message|>12 m.<|end|>": ("12 m.", ""),
+    "<|channel|>analysis<|message|>Hmm.": ("", "Hmm."),
+    "<|channel|>analysis<|message|>a<|end|><|channel|>analysis<|message|>b<|end|><|channel|>final<|message|>c": ("c", "ab"),
+    "<|channel|>commentary<|message|>I will look.<|end|><|start|>assistant<|channel|>final<|message|>c": ("c", "I will look."),
+    "<|channel|>final <|constrain|>json<|message|>{}<|return|>": ("{}", ""),
+    "<|channel|>final<|message|>a < b and <tag> and <|not a mark": ("a < b and <tag> and <|not a mark", ""),
+    "<|channel|>final<|message|>naïve … ☂": ("naïve … ☂", ""),
+    "analysisHmm.assistantfinal12 m.": ("12 m.", "Hmm."),
+    "analysisHmm.assistantcommentaryI look.assistantfinal12 m.": ("12 m.", "Hmm.I look."),
+    "analysis of the well shows water": ("analysis of the well shows water", ""),
+    "finally": ("finally", ""),
+    "<thinking>Hmm.</thinking>12 m.": ("12 m.", "Hmm."),
+    "[THINK]Hmm.[/THINK]12 m.": ("12 m.", "Hmm."),
+    "◁think▷Hmm.◁/think▷12 m.": ("12 m.", "Hmm."),
+    "<think>Hmm": ("", "Hmm"),
+    "<think></think>12 m.": ("12 m.", ""),
+    "12 m. <b>": ("12 m. <b>", ""),
+    "<th": ("<th", ""),
+}
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+@pytest.mark.parametrize("written", list(HARMONY))
+def test_channels_and_tags_are_sorted_however_the_pieces_are_cut(written, size):
+    assert read(written, size=size)[:2] == HARMONY[written]
+
+
+def test_harmonys_tool_calls_are_calls_and_no_content():
+    answer = '<|channel|>commentary to=functions.depth <|constrain|>json<|message|>{"well": "north"}<|call|>'
+
+    text, _, calls, finish = read(answer, tools=(Tool(name="depth"),))
+
+    assert (text, calls, finish) == ("", [("depth", {"well": "north"})], "tool_calls")
 
 
 def test_a_template_tells_what_a_model_can_do():

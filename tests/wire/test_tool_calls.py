@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mallku.wire.tool_calls import ToolCallSplitter
+from mallku.wire.tool_calls import ToolCallSplitter, harmony_calls
 
 ANSWERS = [
     ('<tool_call>\n{"name": "depth", "arguments": {"well": "north"}}\n</tool_call>', "", [("depth", {"well": "north"})]),
@@ -34,3 +34,25 @@ def test_speech_and_calls_are_the_same_however_the_pieces_are_cut(answer, speech
 
     assert said == speech
     assert [(call.name, json.loads(call.arguments)) for call in splitter.calls] == calls
+
+
+@pytest.mark.parametrize(
+    ("answer", "calls"),
+    [
+        (
+            "<|channel|>analysis<|message|>Hmm.<|end|>"
+            "<|start|>assistant<|channel|>commentary to=functions.depth <|constrain|>json<|message|>" + '{"well": "north"}<|call|>',
+            [("depth", {"well": "north"})],
+        ),
+        ('<|start|>assistant to=functions.depth<|channel|>commentary json<|message|>{"well": 1}', [("depth", {"well": 1})]),
+        (
+            '<|channel|>commentary to=functions.a<|message|>{}<|call|><|channel|>commentary to=functions.b<|message|>{"x": [1]}<|call|>',
+            [("a", {}), ("b", {"x": [1]})],
+        ),
+        ("<|channel|>commentary to=functions.a<|message|>not json<|call|>", []),
+        ("<|channel|>final<|message|>Write to=functions.a yourself.<|return|>", []),
+        ("", []),
+    ],
+)
+def test_harmonys_calls_are_read_from_its_commentary(answer, calls):
+    assert [(call.name, json.loads(call.arguments)) for call in harmony_calls(answer)] == calls
