@@ -13,7 +13,7 @@ from mallku.engine import model_file
 from mallku.engine.decoder import SamplerHandle, Vocabulary
 from mallku.engine.memory import MemoryNeed, Shape
 from mallku.engine.planner import Copy, Drop, Run
-from mallku.engine.processors import threads_for
+from mallku.engine.processors import smallest_batch, threads_for
 from mallku.engine.request import EngineFacts, Sampling
 from mallku.engine.sampling import Sampler
 from mallku.engine.settings import EngineSettings
@@ -94,6 +94,7 @@ class LlamaBinding:
             sequences=need.sequences,
             parallel=need.parallel,
             batch_tokens=need.batch_tokens,
+            smallest_batch=settings.smallest_batch or self._smallest_batch(shape, is_on_gpu=is_on_gpu),
             prefill_chunk=settings.prefill_chunk,
             shares_prefixes=need.shares_prefixes,
             is_embedding_model=shape.embeds,
@@ -132,6 +133,10 @@ class LlamaBinding:
                 hint="There may be too little memory: set a smaller context_length, or kv_type 'f16' if the heads do not fit 'q8_0'.",
             )
         return context
+
+    def _smallest_batch(self, shape: Shape, *, is_on_gpu: bool) -> int:
+        info = self._lib.llama_print_system_info().decode()
+        return 2 if is_on_gpu else smallest_batch(info, shape.file_type, self._lib.llama_n_threads(self._context))
 
     def _read_vocabulary(self) -> Vocabulary:
         lib, vocab = self._lib, self._vocab

@@ -31,7 +31,9 @@ class FakeBinding:
     facts: EngineFacts
     vocabulary: Vocabulary
 
-    def __init__(self, *, rule: Rule | None = None, cells: int = 4096, parallel: int = 8, shares_prefixes: bool = True) -> None:
+    def __init__(
+        self, *, rule: Rule | None = None, cells: int = 4096, parallel: int = 8, shares_prefixes: bool = True, smallest_batch: int = 2
+    ) -> None:
         self.facts = EngineFacts(
             model="fake",
             architecture="fake",
@@ -43,6 +45,7 @@ class FakeBinding:
             sequences=2 * parallel + 1,
             parallel=parallel,
             batch_tokens=64,
+            smallest_batch=smallest_batch,
             prefill_chunk=16,
             shares_prefixes=shares_prefixes,
             is_embedding_model=False,

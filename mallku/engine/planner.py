@@ -150,9 +150,9 @@ class Planner:
         operations, self._operations = tuple(self._operations), []
         return Step(operations, tuple(runs))
 
-    def computed(self, step: Step) -> None:
-        """Note that the step's tokens are in memory now."""
-        for run in step.runs:
+    def computed(self, runs: Sequence[Run]) -> None:
+        """Note that the tokens of these runs are in memory now."""
+        for run in runs:
             self.table.running[run.sequence].filled += len(run.tokens)
 
     def accept(self, ticket: int, token: int) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
 _WEIGHTS_PER_THREAD = 32_000_000
+_Q8_0 = "7"
+_MEASURED_THREADS = 2
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -28,6 +30,16 @@ def usable_cores(cpuinfo: str | None = None) -> int:
 def threads_for(weights_bytes: int) -> int:
     """Choose the threads of a decode step: one for small models, whose threads would wait for each other longer than they work."""
     return min(usable_cores(), 1 + weights_bytes // _WEIGHTS_PER_THREAD)
+
+
+def smallest_batch(system_info: str, file_type: str, threads: int) -> int:
+    """Choose how few sequences are still worth a batch, from llama.cpp's own line on the system.
+
+    On x86, llama.cpp's kernel for several columns (llamafile's) takes longer for up to five columns of Q8_0 than as many products with
+    one column; docs/engine.md has the figures. With more threads than were measured, batches are left as they are.
+    """
+    is_slow = "LLAMAFILE = 1" in system_info and "AVX2 = 1" in system_info and file_type == _Q8_0 and threads <= _MEASURED_THREADS
+    return 6 if is_slow else 2
 
 
 def _physical_cores(cpuinfo: str) -> int:

@@ -151,6 +151,8 @@ class EngineFacts:
     """Most requests computed at once."""
     batch_tokens: int
     """Most tokens computed in one step."""
+    smallest_batch: int
+    """Fewest sequences that are decoded as one batch; fewer are computed one after the other."""
     prefill_chunk: int
     """Most prompt tokens computed in a step in which other requests are generating."""
     shares_prefixes: bool

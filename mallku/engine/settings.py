@@ -45,6 +45,8 @@ class EngineSettings:
     """Most tokens computed in one step."""
     prefill_chunk: int = 128
     """Most prompt tokens computed in a step in which other requests are waiting for their next token."""
+    smallest_batch: int | None = None
+    """Fewest sequences that are decoded as one batch. None: 2, or 6 where fewer are known to be faster one after the other."""
     fast_path: FastPath = "check"
     """What is done on CPUs with AMX."""
     embeddings: bool = False

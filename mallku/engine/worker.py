@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from mallku.engine.decoder import Decoder, LoadDecoder, SamplerHandle
 from mallku.engine.json_grammar import json_grammar
-from mallku.engine.planner import Drop, Limits, Planner, Step
+from mallku.engine.planner import Drop, Limits, Planner, Run, Step
 from mallku.engine.request import EndReason, EngineRequest, EngineResult, EngineStatistics, TextPiece, TokenLogprob
 from mallku.engine.text_assembly import TextAssembly
 from mallku.errors import EngineCrashed, MallkuError
@@ -225,27 +225,32 @@ class Worker:
         step = self._planner.next_step()
         for operation in step.operations:
             self._decoder.change_memory(operation)
-        if not step.runs:
-            return
-        began, thread_began = time.perf_counter(), time.thread_time()
-        try:
-            rows = self._decoder.decode(step.runs)
-        except EngineCrashed as error:
-            self._recover(error)
-            return
-        seconds = time.perf_counter() - began
-        self._native_s += time.thread_time() - thread_began
-        self._planner.computed(step)
-        self._count(step, seconds)
-        for run, row in zip(step.runs, rows, strict=True):
-            if row >= 0:
-                self._sample(self._jobs[run.ticket], row)
+        self._steps += bool(step.runs)
+        for runs in self._batches(step):
+            began, thread_began = time.perf_counter(), time.thread_time()
+            try:
+                rows = self._decoder.decode(runs)
+            except EngineCrashed as error:
+                self._recover(error)
+                return
+            seconds = time.perf_counter() - began
+            self._native_s += time.thread_time() - thread_began
+            self._planner.computed(runs)
+            self._count(runs, seconds)
+            for run, row in zip(runs, rows, strict=True):
+                if row >= 0:
+                    self._sample(self._jobs[run.ticket], row)
 
-    def _count(self, step: Step, seconds: float) -> None:
-        self._steps += 1
+    def _batches(self, step: Step) -> list[Sequence[Run]]:
+        """Split a step where llama.cpp computes a few sequences faster one after the other."""
+        if len(step.runs) < self._decoder.facts.smallest_batch and not any(run.is_prompt for run in step.runs):
+            return [(run,) for run in step.runs]
+        return [step.runs] if step.runs else []
+
+    def _count(self, runs: Sequence[Run], seconds: float) -> None:
         self._decode_s += seconds
-        per_token = seconds / sum(len(run.tokens) for run in step.runs)
-        for run in step.runs:
+        per_token = seconds / sum(len(run.tokens) for run in runs)
+        for run in runs:
             self._jobs[run.ticket].compute_s += per_token * len(run.tokens)
             if run.is_prompt:
                 self._prefilled += len(run.tokens)

@@ -3,6 +3,7 @@
     python tests/benchmarks/engine.py                      the table of docs/engine.md
     python tests/benchmarks/engine.py --sizes 0.1b --repeats 5
     python tests/benchmarks/engine.py --scaling            how cost grows with seats and rounds
+    python tests/benchmarks/engine.py --threads 0          everyone's own choice of threads
     python tests/benchmarks/engine.py --busy               with another process spinning on every core
 
 The job is a circle: every seat speaks once a round, hears all statements of the rounds before, and has a persona of its own. Peers are
@@ -36,6 +37,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 from support.gguf_models import Size, write_transformer  # noqa: E402 (found through the path set above)
 
 SIZES = {
+    "toy": ("llama", Size()),
     "0.1b": ("llama", Size(layers=12, width=768, heads=12, kv_heads=12, feed_forward=2048, vocabulary=16000, quantized=True)),
     "0.5b": ("qwen2", Size(layers=24, width=896, heads=14, kv_heads=2, feed_forward=4864, vocabulary=64000, quantized=True)),
 }
@@ -75,13 +77,20 @@ class Job:
         return [*persona, *shared] if persona_first else [*shared, *persona]
 
 
-def measure_mallku(model, job, threads):
+def measure_mallku(model, job, threads, gpu_layers):
     """Run the job on the engine."""
     from mallku.engine import EngineRequest, EngineSettings, Sampling, load_engine, whole_result
 
     async def run():
         engine = await load_engine(
-            EngineSettings(model_path=Path(model), context_length=job.window, cells=cells(job), parallel=max(8, job.seats), threads=threads)
+            EngineSettings(
+                model_path=Path(model),
+                context_length=job.window,
+                cells=cells(job),
+                parallel=max(8, job.seats),
+                threads=threads,
+                gpu_layers=gpu_layers,
+            )
         )
         warm = EngineRequest(tokens=(1, 2, 3), max_tokens=4, sampling=Sampling(temperature=0))
         await whole_result(engine, warm)
@@ -120,11 +129,11 @@ def cells(job):
     return job.window + job.seats * (job.persona + job.answer) * 2
 
 
-def measure_llama(model, job, threads, layout):
+def measure_llama(model, job, threads, gpu_layers, layout):
     """Run the job through `Llama`, seat by seat."""
     from llama_cpp import Llama
 
-    llama = Llama(model, n_ctx=job.window, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False)
+    llama = Llama(model, n_ctx=job.window, n_batch=512, n_threads=threads, n_threads_batch=threads, n_gpu_layers=gpu_layers, verbose=False)
     answer_of(llama, [1, 2, 3], 4)
     began, heard, prefilled = time.perf_counter(), [], 0
     for _ in range(job.rounds):
@@ -161,7 +170,8 @@ def measure_server(model, job, threads, layout, slots):
     parameters.kv_unified = True
     parameters.n_ctx = job.seats * job.window  # it shares no memory between slots
     parameters.n_gpu_layers = 0
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
+    if threads:
+        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
     parameters.port = 0
     parameters.verbosity = -1
     server = xllamacpp.Server(parameters)
@@ -184,18 +194,18 @@ def measure_server(model, job, threads, layout, slots):
     return {"seconds": seconds, "prefilled": prefilled, "generated": len(heard)}
 
 
-def measure(peer, model, job, threads):
+def measure(peer, model, job, threads, gpu_layers):
     """Run the job on one peer, in this process."""
     if peer == "mallku":
-        return measure_mallku(model, job, threads)
+        return measure_mallku(model, job, threads, gpu_layers)
     if peer.startswith("llama"):
-        return measure_llama(model, job, threads, peer.rpartition("-")[2])
+        return measure_llama(model, job, threads, gpu_layers, peer.rpartition("-")[2])
     return measure_server(model, job, threads, peer.rpartition("-")[2], 1 if "one-slot" in peer else job.seats)
 
 
-def measure_apart(peer, model, job, threads):
+def measure_apart(peer, model, job, options):
     """Run the job on one peer, in a child process."""
-    command = [sys.executable, __file__, "--child", json.dumps([peer, str(model), asdict(job), threads])]
+    command = [sys.executable, __file__, "--child", json.dumps([peer, str(model), asdict(job), options.threads, options.gpu_layers])]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise RuntimeError(f"{peer} failed: {answer.stderr[-2000:]}")
@@ -207,7 +217,7 @@ def compare(name, model, job, options):
     runs = {peer: [] for peer in options.peers}
     for _ in range(options.repeats):
         for peer in options.peers:
-            runs[peer].append(measure_apart(peer, model, job, options.threads))
+            runs[peer].append(measure_apart(peer, model, job, options))
     ours, our_cpu = (statistics.median(run[key] for run in runs["mallku"]) for key in ("seconds", "cpu"))
     print(f"\n{name}: {job.seats} seats x {job.rounds} rounds x {job.answer} tokens, {options.threads} threads, least prefill {job.least}")
     print(f"{'':24}{'seconds':>9}{'ratio':>7}{'cpu s':>8}{'ratio':>7}{'prefilled':>11}{'tokens/s':>10}")
@@ -226,7 +236,7 @@ def scale(name, model, options):
     print(f"\n{name}: how cost grows")
     jobs = [Job(seats=seats, rounds=2) for seats in (1, 2, 4, 8, 16, 32)] + [Job(rounds=rounds) for rounds in range(1, 9)]
     for job in jobs:
-        run = measure_apart("mallku", model, job, options.threads)
+        run = measure_apart("mallku", model, job, options)
         print(
             f"{job.seats:3} seats {job.rounds:2} rounds {run['seconds']:8.2f} s {run['generated'] / run['seconds']:7.0f} tokens/s "
             f"prefilled {run['prefilled']:6} of at least {job.least:6}, own work {run['own_ms_per_step']:.3f} ms a step",
@@ -247,6 +257,7 @@ def main():
     parser.add_argument("--peers", default=",".join(PEERS), type=lambda text: text.split(","))
     parser.add_argument("--repeats", default=3, type=int)
     parser.add_argument("--threads", default=len(os.sched_getaffinity(0)), type=int)
+    parser.add_argument("--gpu-layers", default=0, type=int)
     parser.add_argument("--scaling", action="store_true")
     parser.add_argument("--busy", action="store_true")
     for field, value in asdict(Job()).items():
@@ -254,9 +265,9 @@ def main():
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        peer, model, job, threads = json.loads(options.child)
+        peer, model, job, threads, gpu_layers = json.loads(options.child)
         before = time.process_time()
-        run = measure(peer, model, Job(**job), threads)
+        run = measure(peer, model, Job(**job), threads or None, gpu_layers)
         print(json.dumps({**run, "cpu": time.process_time() - before}))
         sys.stdout.flush()
         os._exit(0)  # xllamacpp's server waits for clients when it is torn down

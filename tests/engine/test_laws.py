@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ GREEDY = Sampling(temperature=0)
 BUNDLED = Path(mallku.__file__).parent / "tiny" / "rehearsal.gguf"
 SHARING = ["llama", "qwen2", "gemma2", *(["bundled"] if BUNDLED.exists() else [])]
 ALL = [*SHARING, "mamba"]
+GPU_LAYERS = int(os.environ.get("MALLKU_TEST_GPU_LAYERS", "0"))
+"""Layers on the GPU; tests/benchmarks/gpu_check.sh sets it."""
 SEATS = ("Ada", "Ben", "Cleo", "Dan")
 
 
@@ -23,7 +26,7 @@ async def load(models):
 
     async def load(name, **settings):
         path = BUNDLED if name == "bundled" else models[name]
-        loaded.append(await load_engine(EngineSettings(model_path=path, context_length=700, threads=1, **settings)))
+        loaded.append(await load_engine(EngineSettings(model_path=path, context_length=700, threads=1, gpu_layers=GPU_LAYERS, **settings)))
         return loaded[-1]
 
     yield load

@@ -46,7 +46,7 @@ class Bench:
         for operation in step.operations:
             self.binding.change_memory(operation)
         rows = self.binding.decode(step.runs)
-        self.planner.computed(step)
+        self.planner.computed(step.runs)
         for run, row in zip(step.runs, rows, strict=True):
             if row >= 0:
                 self.sampled(run.ticket, self.binding.sample(self.greedy, row))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mallku.engine.processors import has_amx, usable_cores
+from mallku.engine.processors import has_amx, smallest_batch, usable_cores
 from mallku.engine.self_check import Remembered, build_name, check_in_child, fast_path_is_safe
 
 WITH = "processor : 0\nmodel name : Xeon\nflags : fpu avx512f amx_bf16 amx_tile amx_int8\n"
@@ -72,3 +72,12 @@ def test_hyper_threads_are_not_counted_as_cores():
 
     assert usable_cores(cpuinfo) <= 32
     assert usable_cores("") >= 1
+
+
+def test_a_few_sequences_of_q8_0_are_computed_one_after_the_other_where_that_is_known_to_be_faster():
+    measured = "CPU : AVX2 = 1 | LLAMAFILE = 1 | "
+
+    assert smallest_batch(measured, "7", 2) == 6
+    assert smallest_batch(measured, "7", 16) == 2
+    assert smallest_batch(measured, "1", 2) == 2
+    assert smallest_batch("CPU : NEON = 1 | LLAMAFILE = 1 | ", "7", 2) == 2

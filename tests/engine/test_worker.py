@@ -60,6 +60,13 @@ async def test_requests_of_one_moment_decode_together(load):
     assert len(set(answers)) == 8
 
 
+async def test_too_few_for_a_batch_are_computed_one_after_the_other_with_the_same_texts(load):
+    requests = [EngineRequest(text="the same beginning " + name, max_tokens=12, sampling=GREEDY) for name in "abc"]
+    batched, single = [await texts((await load(smallest_batch=least))[0], *requests) for least in (2, 6)]
+
+    assert batched == single
+
+
 async def test_a_step_that_fails_fails_its_requests_and_the_engine_goes_on(load):
     engine, binding = await load()
     binding.fails_next = True

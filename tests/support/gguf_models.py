@@ -107,6 +107,7 @@ def _begin(path: Path, architecture: str, size: Size, *, template: str, add_bos:
     tokens, merges, types = tokenizer(size.vocabulary)
     writer.add_name(f"random {architecture}")
     writer.add_context_length(size.trained_length)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0 if size.quantized else gguf.LlamaFileType.ALL_F32)
     writer.add_embedding_length(size.width)
     writer.add_block_count(size.layers)
     writer.add_feed_forward_length(size.feed_forward)
