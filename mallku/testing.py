@@ -99,10 +99,6 @@ def first_choice(settings: GenerationSettings) -> str:
         filled = {"next": properties["next"]["enum"][0]}
     elif "bid" in properties:
         filled = {"bid": 3}
-    elif "next" in properties:
-        filled = {"next": properties["next"]["enum"][0]}
-    elif "bid" in properties:
-        filled = {"bid": 1}
     else:
         grades = properties["grades"]["properties"]
         filled = {"grades": {label: form["enum"][min(place, len(form["enum"]) - 1)] for place, (label, form) in enumerate(grades.items())}}

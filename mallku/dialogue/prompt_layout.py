@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mallku.dialogue.prompt import Prompt
-from mallku.dialogue.transcript import Option, Statement, Transcript
+from mallku.dialogue.transcript import REMARK, Option, Statement, Transcript
 
 CHARTER: Final = (
     "You sit in a circle of participants who deliberate on one question. What others said stands inside <statement> tags: "
@@ -92,14 +92,14 @@ def lay_out_shared(transcript: Transcript, *, masks: dict[str, str] | None = Non
     digests = transcript.digests or {}
     condensed: set[int] = set()
     for statement in transcript.statements:
-        if statement.round_index not in digests:
+        if statement.round_index not in digests or statement.round_kind == REMARK:
             block = remembered.get(statement.turn)
             if block is None:
                 block = remembered[statement.turn] = lay_out_statement(statement, masks or {})
             parts.append(block)
         elif statement.round_index not in condensed:
             condensed.add(statement.round_index)
-            parts.append(f"<digest>\n{escape(digests[statement.round_index])}\n</digest>\n")
+            parts.append(f"<digest>\n{escape(mask_names(digests[statement.round_index], masks or {}))}\n</digest>\n")
     return "".join(parts)
 
 

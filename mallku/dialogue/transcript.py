@@ -10,6 +10,10 @@ OPTION_LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Options of a ballot are labelled with these, in order."""
 
 
+REMARK = "remark"
+"""Round kind of a convener's remark, which everybody always sees, also where its round is condensed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """What was said in a turn."""

@@ -50,8 +50,9 @@ class Subscription:
         self._overflow = overflow
         self._waiting: deque[AnyEvent] = deque()
         self._worker: asyncio.Task[None] | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._taken = 0
+        self._handled = 0
+        self._moved = asyncio.Event()
         self._open = True
 
     def offer(self, _sender: object, *, event: AnyEvent) -> None:
@@ -61,7 +62,7 @@ class Subscription:
         if len(self._waiting) >= self._capacity and not self._make_room():
             return
         self._waiting.append(event)
-        self._idle.clear()
+        self._taken += 1
         if self._worker is None or self._worker.done():
             self._worker = asyncio.get_running_loop().create_task(self._work(), name=f"subscriber {self.name}")
 
@@ -76,6 +77,7 @@ class Subscription:
         self.dropped += 1
         delta = next((index for index, event in enumerate(self._waiting) if isinstance(event, TurnDelta)), 0)
         del self._waiting[delta if self._overflow == "drop-deltas" else 0]
+        self._has_handled(1)
         return True
 
     async def _work(self) -> None:
@@ -87,24 +89,25 @@ class Subscription:
                     await outcome
             except Exception as error:  # noqa: BLE001 - border: whatever a subscriber raises must not reach the circle
                 self._bus.report(self, event, f"{type(error).__name__}: {error}")
-        self._idle.set()
+            self._has_handled(1)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether events wait or one is being handled."""
-        return not self._idle.is_set()
+    def _has_handled(self, events: int) -> None:
+        self._handled += events
+        self._moved.set()
 
     async def drain(self) -> None:
-        """Wait until every event offered so far has been handled."""
-        await self._idle.wait()
+        """Wait until every event offered so far has been handled or dropped; what comes meanwhile is not waited for."""
+        due = self._taken
+        while self._handled < due:
+            self._moved.clear()
+            await self._moved.wait()
 
     def close(self) -> None:
         """End the subscription; events still waiting are dropped."""
         self._open = False
-        self._waiting.clear()
         self._bus.forget(self)
-        if self._worker is None or self._worker.done():
-            self._idle.set()
+        self._has_handled(len(self._waiting))
+        self._waiting.clear()
 
 
 class EventBus:
@@ -146,8 +149,11 @@ class EventBus:
             self._signal.send(self, event=event)
 
     async def drain(self) -> None:
-        """Wait until all subscribers have handled all that was published, reports about themselves included."""
-        while any(subscription.is_busy for subscription in self._subscriptions):
+        """Wait until all subscribers have handled all that was published so far, and what was reported about them meanwhile.
+
+        Another deliberation that goes on publishing on the same bus does not keep this from returning.
+        """
+        for _ in ("what was published", "reports about those who handled it"):
             await asyncio.gather(*(subscription.drain() for subscription in self._subscriptions))
 
     def report(self, subscription: Subscription, event: AnyEvent, error: str) -> None:

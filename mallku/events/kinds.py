@@ -503,6 +503,17 @@ class DriftNoticed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsEnded(Event):
+    """A condition of the plan ended the rounds before all were held; what is left is the decision."""
+
+    kind: Literal["rounds_ended"] = "rounds_ended"
+    reason: str
+    """The reason in a word: agreement, stability, impasse, budget …"""
+    detail: str
+    """The figures behind it, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliberationInterrupted(Event):
     """A person or the surroundings stopped the run; it can be resumed."""
 
@@ -575,6 +586,7 @@ AnyEvent = (
     | SummaryWritten
     | ConvenerRemarked
     | DriftNoticed
+    | RoundsEnded
     | DeliberationInterrupted
     | DeliberationEnded
     | SubscriberFailed

@@ -6,21 +6,23 @@ from typing import Any
 
 from mallku.dialogue.ballot_form import ballot_instruction, ballot_schema, read_ballot
 from mallku.dialogue.prompt import Prompt
+from mallku.dialogue.prompt_layout import escape
 from mallku.dialogue.response import Response
-from mallku.dialogue.transcript import Option, Statement
+from mallku.dialogue.transcript import REMARK, Option, Statement
 from mallku.dialogue.verdict import Ballot, BallotKind, SpoiledBallot, Verdict
+from mallku.errors import EmptyAnswer
 from mallku.events import kinds
 from mallku.events.kinds import BallotStage
 from mallku.firecircle.asking import GaveUp, Turn
 from mallku.firecircle.ballot_papers import BallotPaper, ballot_papers, paper_as_read
 from mallku.firecircle.decisions import DecisionRule, count_under_all, decide, decision_rule, valid_ballots
-from mallku.firecircle.independence import keep_ledger
+from mallku.firecircle.independence import Change, keep_ledger
 from mallku.firecircle.proceedings import Proceedings
 from mallku.firecircle.seat import Seat, derived_seed
 from mallku.firecircle.speaking import all_of
 
-ENOUGH_STATEMENTS = 3
-"""From this many statements on, a seat may be kept from voting for its own; between two, that would only swap the votes."""
+ENOUGH_AUTHORS = 3
+"""From this many authors on, a seat may be kept from voting for its own statements; between two, that would only swap the votes."""
 
 DISSENT_INSTRUCTION = (
     "The outcome is {label}: {text}\nYou did not support the outcome. Say in your own words why, in two or three sentences."
@@ -49,14 +51,21 @@ class Balloting:
         await self._keep_ledger()
 
     async def hold(self, stage: BallotStage) -> None:
-        """Open the ballot, let every present seat vote at the same time, count."""
+        """Open the ballot, let every present seat vote at the same time, count.
+
+        Raises:
+            Stopped: the convener stopped the deliberation before the seats were asked.
+        """
         here, decision = self._here, self._here.plan.decision
         rule = self._rule_for(stage)
-        if stage not in here.state.ballots:
+        held = here.state.ballots.get(stage)
+        if held is not None and held.counted is not None:
+            return
+        await here.checkpoint()
+        if held is None:
+            await here.hear_convener()
             await here.recorder.record(kinds.BallotOpened, **self._opening(stage, rule))
         record = here.state.ballots[stage]
-        if record.counted is not None:
-            return
         options = record.opened.options
         if len(options) > 1 or (options and rule.ballot_kind == "position"):
             voters = [seat for seat in here.present if seat.name not in record.cast and seat.name not in record.spoiled]
@@ -121,8 +130,8 @@ class Balloting:
         return chosen if chosen is not None else (spoken or [0])[-1]
 
     def _bars_own(self, options: Sequence[Option]) -> bool:
-        with_author = [option for option in options if option.author]
-        return self._here.plan.decision.exclude_self_votes and len(with_author) >= ENOUGH_STATEMENTS
+        authors = {option.author for option in options if option.author}
+        return self._here.plan.decision.exclude_self_votes and len(authors) >= ENOUGH_AUTHORS
 
     def _seen(self, stage: BallotStage, seat: Seat) -> tuple[Statement, ...]:
         """Return what a voter sees besides the options.
@@ -136,7 +145,7 @@ class Balloting:
         if given:
             return said
         candidates = self._candidate_round(stage)
-        return tuple(one for one in said if one.round_index < candidates or one.round_kind == "remark")
+        return tuple(one for one in said if one.round_index < candidates or one.round_kind == REMARK)
 
     def _paper(self, stage: BallotStage, seat: Seat) -> BallotPaper:
         opened = self._here.state.ballots[stage].opened
@@ -145,7 +154,7 @@ class Balloting:
     def _prompt(self, stage: BallotStage, seat: Seat, complaint: str) -> Prompt:
         instruction = ballot_instruction(self._rule_for(stage).ballot_kind)
         options = self._paper(stage, seat).options
-        request = self._here.request(seat, round_title="ballot", instruction=f"{instruction}\n{complaint}".strip(), options=options)
+        request = self._here.request(seat, round_title="ballot", instruction=f"{instruction}\n{escape(complaint)}".strip(), options=options)
         return self._here.prompt(request, self._seen(stage, seat))
 
     async def _vote(self, stage: BallotStage, kind: BallotKind, seat: Seat) -> None:
@@ -179,7 +188,7 @@ class Balloting:
         """Record every change of position between the ballot before and the final one, where both are about the same options."""
         here, ballots = self._here, self._here.state.ballots
         before, final = ballots.get("before"), ballots.get("selection", ballots["final"])
-        if before is None or here.state.changes or before.opened.options != final.opened.options:
+        if before is None or before.opened.options != final.opened.options:
             return
         control = ballots.get("control")
         ledger = keep_ledger(
@@ -190,9 +199,10 @@ class Balloting:
             alone=control.cast if control else None,
             names=here.state.seats,
         )
-        for change in ledger.moved:
-            fields = {"seat": change.seat, "before": _stand(change.before), "after": _stand(change.after), "cause": change.kind}
-            await here.recorder.record(kinds.PositionChanged, **fields, turns=change.turns, explanation=" ".join(change.lines))
+        noted = {change.seat for change in here.state.changes}
+        facts = [(kinds.PositionChanged, _moved(change)) for change in ledger.moved if change.seat not in noted]
+        if facts:
+            await here.recorder.record_all(facts)
 
     async def hear_dissent(self) -> None:
         """Ask every seat that does not support the outcome for its reasons; they stand in the record in its own words."""
@@ -201,22 +211,26 @@ class Balloting:
         if counted is None or not counted.verdict.option:
             return
         verdict = counted.verdict
-        instruction = DISSENT_INSTRUCTION.format(label=verdict.option, text=" ".join(verdict.text.split()))
-        waiting = [here.seats[name] for name in verdict.dissent if name in here.state.present]
+        instruction = DISSENT_INSTRUCTION.format(label=verdict.option, text=escape(" ".join(verdict.text.split())))
+        waiting = [here.seats[name] for name in verdict.dissent if name in here.state.present and f"dissent.{name}" not in here.state.turns]
 
         def prompt(seat: Seat) -> Prompt:
             return here.prompt(here.request(seat, round_title="dissent", instruction=instruction), here.state.transcript.statements)
 
-        await here.make_room(waiting, prompt, None)
-        await all_of(self._dissent(seat, prompt(seat)) for seat in waiting)
+        if waiting:
+            await here.checkpoint()
+            await here.make_room(waiting, prompt, None)
+            await all_of(self._dissent(seat, prompt(seat)) for seat in waiting)
 
     async def _dissent(self, seat: Seat, prompt: Prompt) -> None:
         here, turn_id = self._here, f"dissent.{seat.name}"
-        if turn_id in here.state.turns:
-            return
         turn = Turn(id=turn_id, seat=seat, round_index=here.last_round, prompt=prompt, settings=seat.settings)
         too_long = await here.overflow(seat, prompt, None)
         answer = here.asker.refused(turn, too_long) if too_long else await here.asker.ask(turn)
+        words = here.cleaned(seat, answer.text).text if isinstance(answer, Response) else ""
+        if isinstance(answer, Response) and not answer.passed and not words:
+            error = EmptyAnswer(f"{seat.name} said nothing of its own on its dissent.", hint="Try another model for this seat.")
+            answer = here.asker.refused(turn, error)
         if isinstance(answer, GaveUp):
             await here.recorder.record_all([answer.failure])
             await here.asker.note_failure(seat, answer.error)
@@ -227,7 +241,7 @@ class Balloting:
                 kinds.DissentRecorded,
                 turn=turn_id,
                 seat=seat.name,
-                text=here.cleaned(seat, answer.text).text,
+                text=words,
                 reasoning=answer.reasoning,
                 usage=answer.usage,
                 timings=answer.timings,
@@ -236,6 +250,17 @@ class Balloting:
 
 def _stand(position: Sequence[str]) -> str:
     return " = ".join(position) or "abstention"
+
+
+def _moved(change: Change) -> dict[str, Any]:
+    return {
+        "seat": change.seat,
+        "before": _stand(change.before),
+        "after": _stand(change.after),
+        "cause": change.kind,
+        "turns": change.turns,
+        "explanation": " ".join(change.lines),
+    }
 
 
 def _cast(turn: str, stage: BallotStage, ballot: Ballot, answer: Response, *, repaired: bool) -> dict[str, Any]:

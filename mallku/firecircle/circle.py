@@ -90,8 +90,8 @@ class FireCircle:
         if name is not None:
             chosen = replace(chosen, name=name)
         _check_name(chosen.name, taken)
-        if weight < 0:
-            raise ConfigurationError(f"The weight of {chosen.name!r} is {weight!r}.", hint="Give 0 or more.")
+        if not 0 <= weight < float("inf"):
+            raise ConfigurationError(f"The weight of {chosen.name!r} is {weight!r}.", hint="Give a number, 0 or more.")
         seat = Seat(
             persona=chosen,
             participant=participant,
@@ -117,22 +117,30 @@ class FireCircle:
             NoParticipants: nobody sits in the circle.
             DeliberationError: the deliberation could not go on; what was said is in the journal.
         """
-        if not self.seats:
-            raise NoParticipants("Nobody sits in the circle.", hint="Seat somebody with `add_participant(…)` first.")
-        from mallku.firecircle.convening import Question
+        from mallku.firecircle.convening import new_id
 
-        asked = Question(text=question, context=context, options=tuple(options))
-        return await self._with_journal(lambda convening, journal: convening.convene(journal, asked))
+        return await self._deliberate(new_id(), question, context, options)
 
     async def resume(self, deliberation: str) -> "Deliberation":
         """Finish a deliberation that broke off. The circle must have the seats that the record names; their participants may be new."""
         return await self._with_journal(lambda convening, journal: convening.take_up(journal, deliberation))
 
     async def stream(self, question: str, *, context: str = "", options: Sequence[str] = ()) -> AsyncIterator[AnyEvent]:
-        """Deliberate and yield every event as it happens, token deltas included. Leaving the loop interrupts the deliberation."""
+        """Deliberate and yield every event as it happens, token deltas included. Leaving the loop interrupts the deliberation.
+
+        Events of other deliberations on the same bus are left out.
+        """
+        from mallku.firecircle.convening import new_id
+
         events: asyncio.Queue[AnyEvent | None] = asyncio.Queue()
-        with self.bus.subscribed(events.put_nowait, name="stream"):
-            work = asyncio.create_task(self.deliberate(question, context=context, options=options))
+        deliberation = new_id()
+
+        def take(event: AnyEvent) -> None:
+            if event.deliberation == deliberation:
+                events.put_nowait(event)
+
+        with self.bus.subscribed(take, name="stream"):
+            work = asyncio.create_task(self._deliberate(deliberation, question, context, options))
             work.add_done_callback(lambda _: events.put_nowait(None))
             try:
                 while (event := await events.get()) is not None:
@@ -166,6 +174,14 @@ class FireCircle:
         """Close all participants."""
         await self.close()
 
+    async def _deliberate(self, deliberation: str, question: str, context: str, options: Sequence[str]) -> "Deliberation":
+        if not self.seats:
+            raise NoParticipants("Nobody sits in the circle.", hint="Seat somebody with `add_participant(…)` first.")
+        from mallku.firecircle.convening import Question
+
+        asked = Question(text=question, context=context, options=tuple(options))
+        return await self._with_journal(lambda convening, journal: convening.convene(journal, asked, deliberation))
+
     async def _with_journal(self, work: "Callable[[Convening, Journal], Coroutine[Any, Any, Deliberation]]") -> "Deliberation":
         # Everything that only a running deliberation needs is loaded here, so that importing a circle stays quick.
         from mallku.firecircle.convening import Convening
@@ -190,11 +206,12 @@ class FireCircle:
             return await work(convening, self._journal)
         finally:
             self._running = False
+            self.control.renew()
             await self.bus.drain()
 
 
 def _check_name(name: str, taken: frozenset[str]) -> None:
-    if not name.strip() or name != " ".join(name.split()) or any(mark in name for mark in '<>":\n'):
-        raise ConfigurationError(f"A seat cannot be called {name!r}.", hint='Use a plain name without `<`, `>`, `"` or `:`.')
+    if not name.strip() or name != " ".join(name.split()) or any(mark in name for mark in '<>":#\n'):
+        raise ConfigurationError(f"A seat cannot be called {name!r}.", hint='Use a plain name without `<`, `>`, `"`, `:` or `#`.')
     if name in taken or name == CONVENER:
         raise ConfigurationError(f"There is already a {name!r}.", hint="Give every seat a name of its own.")

@@ -51,10 +51,15 @@ class Control:
         remarks, self._remarks = self._remarks, []
         return remarks
 
-    async def checkpoint(self) -> bool:
-        """Wait while paused; return whether the deliberation goes on."""
+    def renew(self) -> None:
+        """Forget a stop and remarks: what was meant for one deliberation does not touch the circle's next one. A pause stays."""
+        self._stop_reason = ""
+        self._remarks = []
+
+    async def checkpoint(self, *, counts: bool = True) -> bool:
+        """Wait while paused; return whether the deliberation goes on. A step is used up only by what `counts`."""
         await self._running.wait()
-        if self._steps:
+        if self._steps and counts:
             self._steps -= 1
             self._running.clear()
         return not self._stop_reason

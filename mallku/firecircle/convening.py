@@ -1,6 +1,5 @@
 """Convening: from seats, plan and question to a recorded deliberation; or from a record that broke off to its end."""
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from mallku.firecircle.recorder import Recorder
 from mallku.firecircle.scoring import Scoring
 from mallku.firecircle.seat import Seat
 from mallku.firecircle.session import run
+from mallku.firecircle.speaking import all_of
 from mallku.firecircle.state import fold
 from mallku.journal import Journal
 
@@ -77,15 +77,14 @@ class Convening:
     allow_remote: bool
     """Whether participants at public addresses may take a seat."""
 
-    async def convene(self, journal: Journal, question: Question) -> Deliberation:
-        """Check, connect, record the call, and run to the end."""
+    async def convene(self, journal: Journal, question: Question, deliberation: str) -> Deliberation:
+        """Check, connect, record the call under the id `deliberation`, and run to the end."""
         question.check(self.plan)
         check_plan(self.plan, [seat.name for seat in self.seats])
         absent = await self._connect()
         earlier = await precedents(journal, question.text, most=self.plan.precedents)
         context = "\n\n".join(part for part in (question.context.strip(), earlier) if part)
         seed = self.seed if self.seed is not None else secrets.randbelow(2**31)
-        deliberation = _new_id()
         async with journal.lease(deliberation):
             recorder = Recorder(deliberation, journal, self.bus, fold([]))
             proceedings = Proceedings(plan=self.plan, seats=self.seats, recorder=recorder, control=self.control, seed=seed)
@@ -137,24 +136,26 @@ class Convening:
 
     async def _connect(self) -> dict[str, MallkuError]:
         """Connect all participants; return those that could not, by seat. With nobody left, or a strict plan, the first error is raised."""
+        failed: dict[str, MallkuError] = {}
 
-        async def connect(seat: Seat) -> tuple[str, MallkuError] | None:
+        async def connect(seat: Seat) -> None:
             try:
                 if isinstance(seat.participant, Connectable):
                     await seat.participant.connect()
             except (ParticipantError, ModelFileError) as error:
-                return seat.name, error
-            return None
+                failed[seat.name] = error
 
         share_endpoints(participant for seat in self.seats for participant in (seat.participant, *seat.substitutes))
-        absent = dict(filter(None, await asyncio.gather(*map(connect, self.seats))))
+        await all_of(map(connect, self.seats))
+        absent = {seat.name: failed[seat.name] for seat in self.seats if seat.name in failed}
         for seat in self.seats:
-            facts = seat.participant.facts
-            if facts.location == "public" and not self.allow_remote:
-                raise RemoteAddressRefused(
-                    f"The participant of {seat.name} is at {facts.address or facts.spec!r}, which is a public address.",
-                    hint="Use a server on your own network, or say `allow_remote=True`.",
-                )
+            for participant in (seat.participant, *seat.substitutes):
+                facts = participant.facts
+                if facts.location == "public" and not self.allow_remote:
+                    raise RemoteAddressRefused(
+                        f"A participant of {seat.name} is at {facts.address or facts.spec!r}, which is a public address.",
+                        hint="Use a server on your own network, or say `allow_remote=True`.",
+                    )
         first = next(iter(absent.values()), None)
         if first is not None and (len(absent) == len(self.seats) or self.plan.failure.strategy == "strict"):
             raise first
@@ -164,7 +165,7 @@ class Convening:
         return absent
 
 
-def _new_id() -> str:
+def new_id() -> str:
     """Return a new id: the day, and six letters and digits that are easy to read aloud."""
     tail = "".join(secrets.choice(_ID_LETTERS) for _ in range(6))
     return f"{datetime.now(UTC):%Y%m%d}-{tail}"

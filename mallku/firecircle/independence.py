@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from mallku.dialogue.transcript import Option, Transcript
+from mallku.dialogue.transcript import REMARK, Option, Transcript
 from mallku.dialogue.verdict import Ballot
 from mallku.firecircle.decisions.figures import listed
 from mallku.firecircle.decisions.preference import is_abstention, order_of
-from mallku.firecircle.visibility import REMARK
 from mallku.firecircle.words import content_stems
 
 ChangeKind = Literal["held", "after a reasoned argument", "after mere majority", "on self-reflection alone", "unexplained"]

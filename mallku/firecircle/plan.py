@@ -99,7 +99,7 @@ class DecisionPlan:
     candidates_from: int | None = None
     """Index of the round whose statements are voted on where no options are given; None is the last round."""
     exclude_self_votes: bool = True
-    """Whether a seat may not vote for its own statement, where at least three statements stand."""
+    """Whether a seat may not vote for its own statement, where statements of at least three seats stand."""
     quorum: float = 0.5
     """Share of the seats that must cast a valid ballot for the result to count."""
     minority_report: bool = True

@@ -6,7 +6,7 @@ from mallku.errors import ConfigurationError
 from mallku.firecircle.decisions import check_tie_break, decision_rule
 from mallku.firecircle.endings import ending_condition
 from mallku.firecircle.plan import Plan
-from mallku.firecircle.turn_orders import turn_order
+from mallku.firecircle.turn_orders import Limits, check_limits, turn_order
 
 
 def check_plan(plan: Plan, seats: Sequence[str]) -> None:
@@ -20,8 +20,14 @@ def check_plan(plan: Plan, seats: Sequence[str]) -> None:
     check_tie_break(plan.decision.tie_break, seats)
     for text in plan.endings:
         ending_condition(text)
+    if not 0.0 <= plan.decision.quorum <= 1.0:
+        raise ConfigurationError(f"The quorum is {plan.decision.quorum!r}.", hint="Give a share of the seats, 0 to 1.")
+    if plan.min_seats > len(seats):
+        told = f"The plan asks for {plan.min_seats} seats (`min_seats`), and the circle has {len(seats)}."
+        raise ConfigurationError(told, hint="Seat more participants, or ask for fewer.")
     for index, planned in enumerate(plan.rounds):
         order = turn_order(planned.order)
+        check_limits(Limits(turns=planned.turns_per_seat, share=planned.max_share))
         _check_named_seat(planned.order, f"order of round {index}", seats)
         if planned.masked and order.names_seats:
             told = f"Round {index} is masked, and in its order {planned.order!r} participants name each other."

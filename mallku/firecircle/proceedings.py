@@ -1,9 +1,7 @@
 """What all parts of one run share: plan, seats, record, and the way a prompt is put together and made to fit."""
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from mallku.dialogue.prompt import Prompt
 from mallku.dialogue.prompt_layout import CHARTER, TurnRequest, lay_out
@@ -16,14 +14,16 @@ from mallku.firecircle.control import Control
 from mallku.firecircle.hygiene import CleanText, clean
 from mallku.firecircle.plan import Plan
 from mallku.firecircle.recorder import Recorder
-from mallku.firecircle.seat import Seat, derived_seed
+from mallku.firecircle.seat import Seat
 from mallku.firecircle.state import DeliberationState
 from mallku.firecircle.visibility import as_seen
 
-Item = TypeVar("Item")
-
 RESTATED_WORDS = 120
 """A question up to this many words is restated in every turn; a longer one stands only at the top."""
+
+
+class Stopped(Exception):
+    """A person stopped the deliberation. Raised between turns, caught where the deliberation is brought to its end."""
 
 
 class Proceedings:
@@ -59,11 +59,15 @@ class Proceedings:
         """Index of the round opened last, 0 before any."""
         return max(self.state.rounds, default=0)
 
-    def shuffled(self, items: Sequence[Item], *purpose: object) -> list[Item]:
-        """Return items in an order drawn by lot: the same for the same seed and purpose."""
-        drawn = list(items)
-        random.Random(derived_seed(self.seed, *purpose)).shuffle(drawn)
-        return drawn
+    async def checkpoint(self, *, counts: bool = True) -> None:
+        """Wait while the convener has paused; raises `Stopped` if the convener stopped the deliberation."""
+        if not await self.control.checkpoint(counts=counts):
+            raise Stopped(self.control.stop_reason)
+
+    async def hear_convener(self) -> None:
+        """Record the convener's remarks that have come since the last time."""
+        for number, text in enumerate(self.control.take_remarks(), start=self.state.seq):
+            await self.recorder.record(kinds.ConvenerRemarked, turn=f"remark.{number}", round_index=self.last_round, text=text)
 
     def prompt(self, request: TurnRequest, seen: Sequence[Statement]) -> Prompt:
         """Build a prompt that shows the statements `seen`, in the order of the transcript."""
@@ -95,7 +99,7 @@ class Proceedings:
             await self.recorder.record(
                 kinds.TranscriptCondensed,
                 round_index=round_index,
-                digest=digest(self.state.rounds[round_index].title, self.state.statements_of(round_index)),
+                digest=digest(self.state.rounds[round_index].title, self.state.spoken_in(round_index)),
                 tokens=worst.tokens,
                 window=worst.window,
             )

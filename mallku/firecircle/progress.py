@@ -12,14 +12,14 @@ from mallku.firecircle.state import BallotRecord, DeliberationState
 def progress_of(state: DeliberationState) -> Progress:
     """Return the figures. Seconds run from the convening to the last recorded event."""
     indexes = sorted(state.closed_rounds)
-    earlier = [tuple(said for said in state.transcript.statements if said.round_index < index) for index in indexes]
+    earlier = [[said for before in indexes if before < index for said in state.spoken_in(before)] for index in indexes]
     began = state.convened.at if state.convened else None
     return Progress(
         rounds_done=len(indexes),
         rounds_planned=max((opened.rounds_planned for opened in state.rounds.values()), default=0),
         polls=tuple(_poll(record, state.seats) for record in state.ballots.values() if record.counted),
-        novelty=tuple(novelty(state.statements_of(index), before) for index, before in zip(indexes, earlier, strict=True)),
-        drift=tuple(drift(state.transcript, state.statements_of(index)) for index in indexes),
+        novelty=tuple(novelty(state.spoken_in(index), before) for index, before in zip(indexes, earlier, strict=True)),
+        drift=tuple(drift(state.transcript, state.spoken_in(index)) for index in indexes),
         seconds=(state.last_at - began).total_seconds() if began and state.last_at else 0.0,
         tokens=_tokens(state),
         joules=_joules(state),

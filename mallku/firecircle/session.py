@@ -5,16 +5,18 @@ and what was done is not done twice.
 """
 
 import asyncio
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from mallku.errors import DeliberationError, QuorumLost
+from mallku.errors import DeliberationError, JournalError, QuorumLost
 from mallku.events import kinds
 from mallku.events.kinds import EndStatus
 from mallku.firecircle.balloting import Balloting
 from mallku.firecircle.endings import diverges, ending_condition, first_ending
 from mallku.firecircle.focus import drift
-from mallku.firecircle.proceedings import Proceedings
+from mallku.firecircle.proceedings import Proceedings, Stopped
 from mallku.firecircle.progress import progress_of
 from mallku.firecircle.scoring import Scoring
 from mallku.firecircle.speaking import Speaking
@@ -24,8 +26,12 @@ DRIFTED: Final = 0.5
 """A round of which more than this share of the statements takes up nothing of the question has left it."""
 
 
+DECIDING: Final = frozenset({"control", "selection", "final"})
+"""Stages of the ballots that come after the rounds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Conclusion:
     """How and why a deliberation ends."""
 
     status: EndStatus
@@ -37,7 +43,8 @@ class Ending:
 async def run(proceedings: Proceedings, scoring: Scoring | None) -> None:
     """Run a deliberation from where its state stands to its end, recording everything.
 
-    Cancelling it records an interruption and leaves a journal from which the deliberation can be resumed.
+    Whatever else breaks it off, a cancellation or an error of a kind that no participant may raise, is recorded as an interruption and
+    goes on to the caller; the journal is left such that the deliberation can be resumed.
 
     Raises:
         DeliberationError: it cannot go on; it has been recorded as failed.
@@ -46,56 +53,67 @@ async def run(proceedings: Proceedings, scoring: Scoring | None) -> None:
     if here.state.ended:
         return
     failure: DeliberationError | None = None
+    reached_an_end = False
     try:
-        ending = await _deliberate(here, scoring)
+        try:
+            conclusion = await _deliberate(here, scoring)
+        except DeliberationError as error:
+            conclusion, failure = Conclusion(status="failed", reason=str(error)), error
+        await here.hear_convener()
         if scoring:
             await scoring.finish()
-    except asyncio.CancelledError:
-        if scoring:
-            await scoring.abandon()
-        await here.recorder.record(kinds.DeliberationInterrupted, reason="the run was stopped from outside")
-        raise
-    except DeliberationError as error:
-        if scoring:
-            await scoring.finish()
-        ending, failure = Ending(status="failed", reason=str(error)), error
-    await here.recorder.record(kinds.DeliberationEnded, status=ending.status, reason=ending.reason, remarks=remarks(here))
+        reached_an_end = True
+    finally:
+        if not reached_an_end:
+            await _interrupt(here, scoring, sys.exception())
+    await here.recorder.record(kinds.DeliberationEnded, status=conclusion.status, reason=conclusion.reason, remarks=remarks(here))
     if failure:
         raise failure
 
 
-async def _deliberate(here: Proceedings, scoring: Scoring | None) -> Ending:
-    speaking = Speaking(here)
+async def _interrupt(here: Proceedings, scoring: Scoring | None, error: BaseException | None) -> None:
+    if scoring:
+        await scoring.abandon()
+    # Only the class is told: the message of a foreign error may hold anything, a key too.
+    outside = error is None or isinstance(error, asyncio.CancelledError)
+    reason = "the run was stopped from outside" if outside else f"the run broke off: {type(error).__name__}"
+    with suppress(JournalError):
+        await here.recorder.record(kinds.DeliberationInterrupted, reason=reason)
+
+
+async def _deliberate(here: Proceedings, scoring: Scoring | None) -> Conclusion:
     balloting = Balloting(here) if here.plan.decision.rule != "none" else None
-    early = await _rounds(here, speaking, balloting, scoring)
-    if early and early.status == "stopped":
-        return early
-    if balloting:
-        if not await here.control.checkpoint():
-            return Ending(status="stopped", reason=here.control.stop_reason)
-        await balloting.decide()
-        _check_seats(here)
-        if here.plan.decision.minority_report:
-            await balloting.hear_dissent()
-    await sum_up(here)
-    return Ending(status="degraded" if remarks(here) else "complete", reason=early.reason if early else "the plan was carried out")
+    try:
+        await _rounds(here, Speaking(here), balloting, scoring)
+        if balloting:
+            await balloting.decide()
+            _check_seats(here)
+            if here.plan.decision.minority_report:
+                await balloting.hear_dissent()
+        await sum_up(here)
+    except Stopped as stop:
+        return Conclusion(status="stopped", reason=str(stop))
+    early = here.state.rounds_ended
+    reason = f"{early.reason}: {early.detail}" if early else "plan done: all of it was carried out"
+    return Conclusion(status="degraded" if remarks(here) else "complete", reason=reason)
 
 
-async def _rounds(here: Proceedings, speaking: Speaking, balloting: Balloting | None, scoring: Scoring | None) -> Ending | None:
-    """Hold the plan's rounds with the polls between them; return how they ended if that was before the plan was done."""
+async def _rounds(here: Proceedings, speaking: Speaking, balloting: Balloting | None, scoring: Scoring | None) -> None:
+    """Hold the plan's rounds with the polls between them, until the plan is done or a condition of its endings holds."""
     conditions = [ending_condition(text) for text in here.plan.endings]
     last = len(here.plan.rounds) - 1
     for index, plan in enumerate(here.plan.rounds):
-        if here.control.stop_reason:
-            return Ending(status="stopped", reason=here.control.stop_reason)
+        if here.state.rounds_ended or DECIDING & here.state.ballots.keys():
+            return
+        if index < here.last_round:
+            # A later round was opened, so this one is over, held or left out: what has happened since must not reopen that.
+            continue
         if index not in here.state.rounds and plan.only_if == "divergence" and not _diverging(here):
             continue
         await speaking.hold(index, plan)
         if scoring:
             scoring.begin()
         _check_seats(here)
-        if index not in here.state.closed_rounds:
-            return Ending(status="stopped", reason=here.control.stop_reason)
         await _notice_drift(here, index)
         if balloting and index == 0 and here.plan.decision.ballot_before:
             await balloting.hold("before")
@@ -103,8 +121,7 @@ async def _rounds(here: Proceedings, speaking: Speaking, balloting: Balloting | 
             await balloting.hold(f"poll-{index}")
         ending = first_ending(conditions, progress_of(here.state)) if conditions and index < last else None
         if ending:
-            return Ending(status="complete", reason=f"{ending.reason}: {ending.detail}")
-    return None
+            await here.recorder.record(kinds.RoundsEnded, reason=ending.reason, detail=ending.detail)
 
 
 def _diverging(here: Proceedings) -> bool:
@@ -114,7 +131,7 @@ def _diverging(here: Proceedings) -> bool:
 
 async def _notice_drift(here: Proceedings, index: int) -> None:
     noticed = {event.round_index for event in here.state.drift}
-    figure = drift(here.state.transcript, here.state.statements_of(index))
+    figure = drift(here.state.transcript, here.state.spoken_in(index))
     if index not in noticed and figure is not None and figure > DRIFTED:
         await here.recorder.record(kinds.DriftNoticed, round_index=index, figure=figure)
 
@@ -136,7 +153,7 @@ def remarks(here: Proceedings) -> tuple[str, ...]:
     told += [f"{seat} was taken over by {change.model}: {change.reason}" for seat, change in state.substituted.items()]
     told += [f"The statement {turn} broke off and is partial." for turn, outcome in state.turns.items() if outcome == "partial"]
     failed = [turn for turn, outcome in state.turns.items() if outcome == "failure"]
-    told += [f"No answer came in turn {turn}." for turn in failed if turn.startswith(("r", "dissent."))]
+    told += [f"No answer came in turn {turn}." for turn in failed if turn.startswith(("r", "dissent.", "summary."))]
     for stage, record in state.ballots.items():
         told += [f"The {stage} ballot of {seat} was spoiled: {spoiled.reason}" for seat, spoiled in record.spoiled.items()]
     return tuple(told)

@@ -1,7 +1,8 @@
 """A round of statements: who is asked when, what each sees, and what of its answer enters the transcript."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from mallku.dialogue.prompt import Prompt
@@ -32,27 +33,34 @@ class Speaking:
         self._here = proceedings
 
     async def hold(self, index: int, plan: RoundPlan) -> None:
-        """Open the round, give the floor as its order says until the round is over, close it. A stop by the convener leaves it open."""
+        """Open the round, give the floor as its order says until the round is over, close it. A stop by the convener leaves it open.
+
+        Raises:
+            Stopped: the convener stopped the deliberation.
+        """
         here = self._here
         if index in here.state.closed_rounds:
             return
         order = turn_order(plan.order)
+        await here.checkpoint(counts=False)
         if index not in here.state.rounds:
             await here.recorder.record(kinds.RoundOpened, **self._opening(index, plan))
         while True:
-            await self._remarks(index)
+            await here.hear_convener()
             step = order.next_step(self._floor(index, plan))
             match step:
                 case RoundOver():
                     await here.recorder.record(kinds.RoundClosed, round_index=index, reason=step.why)
                     return
                 case Ask():
-                    await all_of(self._ask(index, plan, step, here.seats[name]) for name in step.seats)
+                    await here.checkpoint(counts=False)
+                    asked = [here.seats[name] for name in step.seats]
+                    await here.make_room(asked, partial(self._floor_prompt, index, plan, step), None)
+                    await all_of(self._ask(index, plan, step, seat) for seat in asked)
                 case Speak():
-                    if not await here.control.checkpoint():
-                        return
+                    await here.checkpoint()
                     seats = [here.seats[name] for name in step.seats]
-                    await self._make_room(index, plan, seats)
+                    await here.make_room(seats, partial(self._prompt, index, plan), plan.max_tokens)
                     await all_of(self._turn(index, plan, seat) for seat in seats)
 
     def _opening(self, index: int, plan: RoundPlan) -> dict[str, Any]:
@@ -91,8 +99,7 @@ class Speaking:
         here = self._here
         after = len(here.state.floor.get(index, {}))
         turn_id = f"floor{index}.{after}.{seat.name}"
-        request = here.request(seat, round_title=f"{plan.shown_title}, the floor", instruction=step.instruction)
-        prompt = here.prompt(request, self.seen(index, plan, seat))
+        prompt = self._floor_prompt(index, plan, step, seat)
         turn = Turn(id=turn_id, seat=seat, round_index=index, prompt=prompt, settings=seat.asked(schema=step.schema))
         answer = await here.asker.ask(turn)
         asked: dict[str, Any] = {"turn": turn_id, "seat": seat.name, "round_index": index, "after": after, "asked": step.kind}
@@ -105,12 +112,11 @@ class Speaking:
         told: dict[str, Any] = {"named": read.named, "bid": read.bid, "reason": read.reason, "fault": read.fault}
         await here.recorder.record(kinds.FloorAnswered, **asked, **told, usage=answer.usage, timings=answer.timings)
 
-    async def _remarks(self, index: int) -> None:
-        for number, text in enumerate(self._here.control.take_remarks(), start=self._here.state.seq):
-            await self._here.recorder.record(kinds.ConvenerRemarked, turn=f"remark.{number}", round_index=index, text=text)
-
-    async def _make_room(self, index: int, plan: RoundPlan, seats: Sequence[Seat]) -> None:
-        await self._here.make_room(seats, lambda seat: self._prompt(index, plan, seat), plan.max_tokens)
+    def _floor_prompt(self, index: int, plan: RoundPlan, step: Ask, seat: Seat) -> Prompt:
+        here = self._here
+        masks = tuple(sorted(here.state.rounds[index].masks.items()))
+        request = here.request(seat, round_title=f"{plan.shown_title}, the floor", instruction=step.instruction, masks=masks)
+        return here.prompt(request, self.seen(index, plan, seat))
 
     def seen(self, index: int, plan: RoundPlan, seat: Seat) -> tuple[Statement, ...]:
         """Return the statements a seat may see in this round, oldest first; who speaks at the same time is not heard."""
@@ -140,7 +146,7 @@ class Speaking:
     async def _turn(self, index: int, plan: RoundPlan, seat: Seat) -> None:
         here = self._here
         had = sum(taken.seat == seat.name for taken in here.state.floor.get(index, {}).values())
-        turn_id = f"r{index}.{seat.name}" if not had else f"r{index}.{seat.name}.{had + 1}"
+        turn_id = f"r{index}.{seat.name}" if not had else f"r{index}.{seat.name}#{had + 1}"
         prompt = self._prompt(index, plan, seat)
         settings = seat.asked(stop=(*seat.settings.stop, *FRAME_STOPS), max_tokens=plan.max_tokens, temperature=plan.temperature)
         turn = Turn(id=turn_id, seat=seat, round_index=index, prompt=prompt, settings=settings)

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import takewhile
 
 from mallku.dialogue.response import Timings, Usage
 from mallku.dialogue.score import Score
-from mallku.dialogue.transcript import OPTION_LABELS, Option, Statement, Transcript
+from mallku.dialogue.transcript import OPTION_LABELS, REMARK, Option, Statement, Transcript
 from mallku.dialogue.verdict import Ballot, SpoiledBallot
 from mallku.errors import JournalDamaged
 from mallku.events import kinds
@@ -78,6 +79,8 @@ class DeliberationState:
     """The summary that a seat wrote, if the plan asked for one."""
     drift: list[kinds.DriftNoticed] = field(default_factory=list)
     """Rounds that left the question."""
+    rounds_ended: kinds.RoundsEnded | None = None
+    """Why the rounds ended before all were held, if they did."""
     warnings: list[kinds.SeatWarned] = field(default_factory=list)
     """Warnings about seats or the circle."""
     spent: dict[str, list[tuple[Usage, Timings]]] = field(default_factory=dict)
@@ -101,9 +104,13 @@ class DeliberationState:
         """Return what was said in one round, in order, the convener's remarks included."""
         return tuple(statement for statement in self.transcript.statements if statement.round_index == round_index)
 
+    def spoken_in(self, round_index: int) -> tuple[Statement, ...]:
+        """Return what the seats said in one round, in order."""
+        return tuple(statement for statement in self.statements_of(round_index) if statement.seat != CONVENER)
+
     def candidates(self, round_index: int) -> tuple[Option, ...]:
         """Return the whole statements of a round as options with their authors; at most 26."""
-        spoken = [said for said in self.statements_of(round_index) if said.seat != CONVENER and not said.partial]
+        spoken = [said for said in self.spoken_in(round_index) if not said.partial]
         pairs = zip(OPTION_LABELS, spoken, strict=False)
         return tuple(Option(label=label, text=statement.text, author=statement.seat) for label, statement in pairs)
 
@@ -141,6 +148,8 @@ class DeliberationState:
                 self.changes.append(event)
             case kinds.DriftNoticed():
                 self.drift.append(event)
+            case kinds.RoundsEnded():
+                self.rounds_ended = event
             case kinds.SeatWarned():
                 self.warnings.append(event)
             case kinds.DeliberationEnded():
@@ -154,15 +163,18 @@ class DeliberationState:
             return
         place = {seat: number for number, seat in enumerate(opened.order)}
         earlier = tuple(said for said in self.transcript.statements if said.round_index < opened.round_index)
-        of_round = sorted(self.statements_of(opened.round_index), key=lambda said: place.get(said.seat, -1))
-        self.transcript = replace(self.transcript, statements=(*earlier, *of_round))
+        of_round = self.statements_of(opened.round_index)
+        opening = tuple(takewhile(lambda said: said.seat == CONVENER, of_round))
+        # A remark that came while the seats spoke was heard by none of them, so it stands behind what they said.
+        ordered = sorted(of_round[len(opening) :], key=lambda said: place.get(said.seat, len(place)))
+        self.transcript = replace(self.transcript, statements=(*earlier, *opening, *ordered))
 
     def _end_turn(self, event: AnyEvent) -> None:
         match event:
             case kinds.StatementMade():
                 self._say(event)
             case kinds.ConvenerRemarked():
-                remark = Statement(turn=event.turn, seat=CONVENER, round_index=event.round_index, round_kind="remark", text=event.text)
+                remark = Statement(turn=event.turn, seat=CONVENER, round_index=event.round_index, round_kind=REMARK, text=event.text)
                 self.transcript = self.transcript.said(remark)
             case kinds.TurnPassed():
                 self._close(event.turn, event.seat, "pass")

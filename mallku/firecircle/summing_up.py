@@ -19,6 +19,7 @@ async def sum_up(here: Proceedings) -> None:
     turn_id = f"summary.{name}"
     if not name or turn_id in here.state.turns or name not in here.state.present:
         return
+    await here.checkpoint()
     seat = here.seats[name]
     request = here.request(seat, round_title="summary", instruction=INSTRUCTION)
     await here.make_room([seat], lambda _: here.prompt(request, here.state.transcript.statements), None)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, Literal, get_args
+from typing import Literal, get_args
 
-from mallku.dialogue.transcript import Statement, Transcript
+from mallku.dialogue.transcript import REMARK, Statement, Transcript
 from mallku.errors import ConfigurationError
 
 Visibility = Literal["sealed", "previous-rounds", "all"]
@@ -12,9 +12,6 @@ Visibility = Literal["sealed", "previous-rounds", "all"]
 
 Paradigm = Literal["memory", "relay", "report", "debate"]
 """Whom a seat hears at all, as the literature on multi-agent discussion names it (Yin et al. 2023, arXiv 2312.01823)."""
-
-REMARK: Final = "remark"
-"""Round kind of a convener's remark, which everybody always sees."""
 
 _Hears = Callable[[Statement], bool]
 

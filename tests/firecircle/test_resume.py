@@ -15,7 +15,7 @@ from mallku.firecircle.deliberation import Deliberation
 from mallku.journal import open_journal
 
 CHILD = Path(__file__).with_name("scripted_child.py")
-KILLS = 16
+KILLS = 12
 
 
 def run_child(journal, deliberation="", *, kill_after=None):
@@ -54,6 +54,7 @@ async def undisturbed():
     return await circle(":memory:").deliberate("Should we open our weather data?")
 
 
+@pytest.mark.timeout(400)
 async def test_killed_at_random_points_it_loses_repeats_and_changes_nothing(tmp_path, undisturbed):
     total = len(undisturbed.events)
     lottery = random.Random(7)

@@ -2,7 +2,7 @@
 
 from mallku.firecircle.turn_orders.floor import Ask, Floor, FloorAnswer, Limits, RoundOver, Speak, Step, TurnTaken
 from mallku.firecircle.turn_orders.forms import read_floor_answer
-from mallku.firecircle.turn_orders.limits import SpeakingShare, speaking_shares
+from mallku.firecircle.turn_orders.limits import SpeakingShare, check_limits, speaking_shares
 from mallku.firecircle.turn_orders.orders import ORDER_NAMES, turn_order
 from mallku.firecircle.turn_orders.turn_order import TurnOrder
 
@@ -18,6 +18,7 @@ __all__ = [
     "Step",
     "TurnOrder",
     "TurnTaken",
+    "check_limits",
     "read_floor_answer",
     "speaking_shares",
     "turn_order",
