@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
+from mallku.detectors.contract import DetectorContract as DetectorContract
 from mallku.dialogue.ballot_form import POSITIONS
 from mallku.dialogue.participant import ParticipantFacts
 from mallku.dialogue.prompt import GenerationSettings, Prompt

@@ -12,7 +12,6 @@ from mallku.engine.processors import has_amx
 from mallku.engine.settings import FastPath
 
 _TIMEOUT_S: Final = 600
-_BATCH: Final = 48
 
 
 class Remembered:
@@ -72,25 +71,8 @@ def build_name(library: Path, cpuinfo: str, file_type: str) -> str:
 
 def check_in_child(model_path: Path) -> bool:
     """Load a model with all optimisations and compute a few batches, in a child process; return whether it lived."""
-    command = [sys.executable, "-m", "mallku.engine.self_check", str(model_path)]
+    command = [sys.executable, "-m", "mallku.engine.trial_run", str(model_path)]
     try:
         return subprocess.run(command, check=False, capture_output=True, timeout=_TIMEOUT_S).returncode == 0  # noqa: S603 (our own module)
     except subprocess.TimeoutExpired:
         return False
-
-
-def main() -> None:
-    """Be that child."""
-    from mallku.engine.binding import LlamaBinding
-    from mallku.engine.planner import Run
-    from mallku.engine.settings import EngineSettings
-
-    settings = EngineSettings(model_path=Path(sys.argv[1]), context_length=256, cells=256, parallel=2, fast_path="trust")
-    binding = LlamaBinding(settings, lambda _: None)
-    for start, count in ((0, _BATCH), (_BATCH, 1), (_BATCH + 1, 7)):
-        binding.decode([Run(1, 0, start, [1] * count, is_prompt=True, samples=True)])
-    binding.close()
-
-
-if __name__ == "__main__":
-    main()

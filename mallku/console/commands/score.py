@@ -14,6 +14,7 @@ from mallku.detectors.scoring import InputFormat, OutputFormat
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--input", "input_format", type=click.Choice(["jsonl", "csv", "chat"]), help="Form of FILE; told by its ending if not given.")
 @click.option(
+    "--format",
     "--output",
     "output_format",
     type=click.Choice(["table", "jsonl", "csv"]),
