@@ -11,7 +11,8 @@ from typing import Literal
 import click
 
 from mallku import __version__
-from mallku.assembly.config import FILE_NAME, read_circle_file
+from mallku.assembly.config import FILE_NAME, SeatEntry, read_circle_file
+from mallku.assembly.seating import HUMAN, seat_participant
 from mallku.assembly.settings import Settings
 from mallku.catalog.local_servers import discover_servers
 from mallku.catalog.model_folders import find_model_files
@@ -34,16 +35,22 @@ class Finding:
 
 
 @click.command()
+@click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.pass_context
 @in_loop
-async def doctor(ctx: click.Context) -> int:
-    """Check what works on this machine and say how to mend the rest."""
+async def doctor(ctx: click.Context, *, specs: tuple[str, ...]) -> int:
+    """Check what works on this machine and say how to mend the rest.
+
+    With SPEC, such as `ollama:llama3.2` or `http://HOST:PORT/v1#MODEL`, that model is examined too, as are the seats of a circle file:
+    each is asked two short questions.
+    """
     settings = begin(ctx)
     findings = [
         Finding(what="mallku", state="ok", told=f"{__version__} on Python {platform.python_version()}, {os.cpu_count()} processors"),
         _engine(),
         *await asyncio.gather(_rehearsal(), _servers(), _files(), _journal(settings)),
-        *_circle(settings),
+        *await _circle(settings),
+        *[finding for spec in specs for finding in await _examined(spec, spec)],
     ]
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
@@ -61,7 +68,6 @@ def _engine() -> Finding:
 
 
 async def _rehearsal() -> Finding:
-    from mallku.assembly.seating import seat_participant
     from mallku.dialogue.participant import Connectable
 
     try:
@@ -105,7 +111,7 @@ async def _journal(settings: Settings) -> Finding:
         return Finding(what="journal", state="fault", told=f"{error}" if place in str(error) else f"{place}: {error}")
 
 
-def _circle(settings: Settings) -> list[Finding]:
+async def _circle(settings: Settings) -> list[Finding]:
     path = settings.circle or Path(FILE_NAME)
     if not path.is_file() and settings.circle is None:
         return []
@@ -113,4 +119,24 @@ def _circle(settings: Settings) -> list[Finding]:
         circle = read_circle_file(path)
     except MallkuError as error:
         return [Finding(what="circle", state="fault", told=str(error))]
-    return [Finding(what="circle", state="ok", told=f"{path}, {len(circle.seats)} seats")]
+    findings = [Finding(what="circle", state="ok", told=f"{path}, {len(circle.seats)} seats")]
+    for entry in circle.seats:
+        spec = entry.model or circle.model
+        if spec and spec != HUMAN:
+            findings += await _examined(entry.name, spec, entry=entry, allow_remote=circle.allow_remote)
+    return findings
+
+
+async def _examined(name: str, spec: str, *, entry: SeatEntry | None = None, allow_remote: bool = False) -> list[Finding]:
+    """Examine what speaks for a seat: reachable, where, window, an answer, a ballot."""
+    from mallku.firecircle.adapters.examination import examine
+
+    try:
+        participant = seat_participant(spec, entry=entry, allow_remote=allow_remote)
+    except MallkuError as error:
+        return [Finding(what=name, state="fault", told=str(error))]
+    try:
+        results = [result async for result in examine(participant)]
+    finally:
+        await participant.close()
+    return [Finding(what=f"{name}: {result.what}", state=result.state, told=f"{result.told} {result.remedy}".strip()) for result in results]
