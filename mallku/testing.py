@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
-from mallku.detectors.contract import DetectorContract as DetectorContract
+from mallku.detectors.contract import DetectorContract as DetectorContract  # noqa: PLC0414 - offered here
 from mallku.dialogue.ballot_form import POSITIONS
 from mallku.dialogue.participant import ParticipantFacts
 from mallku.dialogue.prompt import GenerationSettings, Prompt
