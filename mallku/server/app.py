@@ -1,5 +1,6 @@
 """The application: one service behind all routes, and one shape for all errors."""
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +31,8 @@ from mallku.server.roster import Roster
 from mallku.server.served_models import served_models
 from mallku.server.service import Service
 from mallku.server.settings import ServerSettings
+
+_log = logging.getLogger("mallku.server")
 
 
 def create_app(settings: ServerSettings | None = None, *, roster: Roster | None = None) -> FastAPI:
@@ -147,6 +150,8 @@ def _is_branch(part: object) -> bool:
     return isinstance(part, str) and (part in {"str", "int", "float", "bool"} or "[" in part or part[:1].isupper())
 
 
-async def _on_bug(request: Request, _: Exception) -> Response:
+async def _on_bug(request: Request, error: Exception) -> Response:
+    request_id = request.scope.get("state", {}).get("request_id", "")
+    _log.error("request %s to %s met a fault of the server: %s", request_id, request.url.path, type(error).__name__)
     message = "The server made a mistake with this request; it is in the server's log under the request id."
     return _answer(request, Refusal(500, message, code="internal_error"))

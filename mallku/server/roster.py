@@ -31,6 +31,9 @@ class Roster:
     def find(self, name: str | None) -> Backend:
         """Return the backend of a name; raises `Refusal` 404 that names the near ones."""
         found = self._backends.get(name) if name else self.default
+        if found is None and name == self._default:
+            # other servers' settings name a model's file and, freely, the name clients know it by
+            found = self.default
         if found is None:
             near = difflib.get_close_matches(name or "", self._backends, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else "`GET /v1/models` lists those that are."

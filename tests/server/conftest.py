@@ -26,7 +26,7 @@ def serve():
 
         def start(*backends, **settings):
             chosen = ServerSettings(port=0, grace_s=1, **settings)
-            app = create_app(chosen, roster=Roster(backends))
+            app = create_app(chosen, roster=Roster(backends, default=chosen.default_model))
             return stack.enter_context(running(app, chosen))
 
         yield start
