@@ -232,7 +232,7 @@ class _OneDeliberation:
         rng = self.rng
         usual = EXCHANGE_INSTRUCTION if kind == "reflection" and rng.random() < 0.6 else INSTRUCTIONS[kind]
         words = usual if rng.random() < 0.5 else rng.choice(INSTRUCTION_WORDS[kind])
-        if others and kind in ("reflection", "critique", "clarification") and rng.random() < 0.75:
+        if others and kind in ("reflection", "critique", "clarification") and rng.random() < 0.8:
             name = self.masks.get(others[0].name, others[0].name)
             asked = rng.choice(
                 (

@@ -1,6 +1,7 @@
 """Trees as rows of tokens: the trunk once, then each turn, which may look at the trunk up to where it left it, and at itself."""
 
 import random
+import string
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -14,6 +15,8 @@ SPECIALS: Final = (END, "<|system|>", "<|user|>", "<|assistant|>", "<|pad|>")
 
 TRUNK_WEIGHT: Final = 0.2
 """How much a token of a statement in the trunk counts in the loss; a token of a reply counts 1."""
+NAME_WEIGHT: Final = 5.0
+"""How much the first token of a name counts; it is where the model has to know whom it speaks of."""
 _PLAIN_SHARE: Final = 0.02
 _CLOSING: Final = "\n</statement>\n"
 
@@ -57,8 +60,18 @@ class Row:
         self.owns += [own] * count
 
 
-def pack_tree(row: Row, tree: Tree, encode: Encoder, rng: random.Random, room: int) -> None:
-    """Append as much of the tree as there is room for: a part of the trunk, and turns on it, chosen by lot."""
+def capitals(encode: Encoder) -> frozenset[int]:
+    """Return the tokens of a capital letter after a space: inside a sentence nearly always the start of a name."""
+    pieces = (encode(f" {letter}") for letter in string.ascii_uppercase if letter != "I")
+    return frozenset(piece[0] for piece in pieces if len(piece) == 1)
+
+
+def pack_tree(row: Row, tree: Tree, encode: Encoder, rng: random.Random, room: int, *, names: frozenset[int] = frozenset()) -> None:
+    """Append as much of the tree as there is room for: a part of the trunk, and turns on it, chosen by lot.
+
+    `names` are the tokens that count as the start of a name where no sentence has ended before them.
+    """
+    ends_sentence = {encode(mark)[-1] for mark in ".?:"}
     start = len(row.tokens)
     head = ([1, *encode(tree.system), 0] if tree.system else []) + [2]
     pieces = [encode(segment) for segment in tree.segments]
@@ -106,9 +119,13 @@ def pack_tree(row: Row, tree: Tree, encode: Encoder, rng: random.Random, room: i
         tokens = asked + reply[:-1]
         place = ends[branch.after]
         row.add(tokens, [-1] * (len(asked) - 1) + reply, weight=1.0, position=place, start=start, limit=start + place, own=own)
+        answer = len(row.tokens) - len(reply)
+        for index in range(1, len(reply)):
+            if reply[index] in names and reply[index - 1] not in ends_sentence:
+                row.weights[answer + index] = NAME_WEIGHT
 
 
-def pack_row(seed: int, deliberations: Deliberations, encode: Encoder, length: int) -> Row:
+def pack_row(seed: int, deliberations: Deliberations, encode: Encoder, length: int, *, names: frozenset[int] = frozenset()) -> Row:
     """Return the row of this seed: one tree, and smaller ones while there is room."""
     rng = random.Random(seed)
     row = Row()
@@ -119,5 +136,5 @@ def pack_row(seed: int, deliberations: Deliberations, encode: Encoder, length: i
         tree_seed = seed * 8 + number
         plain = rng.random() < _PLAIN_SHARE or room < 250
         tree = plain_chat(tree_seed, deliberations.vocabulary) if plain else deliberations.make(tree_seed)
-        pack_tree(row, tree, encode, rng, room)
+        pack_tree(row, tree, encode, rng, room, names=names)
     return row

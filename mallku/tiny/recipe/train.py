@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from mallku.tiny.recipe.deliberations import Deliberations
 from mallku.tiny.recipe.model import Block, Network, Shape
-from mallku.tiny.recipe.packing import Row, pack_row
+from mallku.tiny.recipe.packing import Row, capitals, pack_row
 
 PAD: Final = 4
 MATRIX: Final = 2
@@ -56,8 +56,9 @@ def _make_rows(tokenizer: str, seeds: list[list[int]], lengths: list[int], made:
     def encode(text: str) -> list[int]:
         return encoder.encode(text, add_special_tokens=False).ids
 
+    names = capitals(encode)
     for row_seeds, length in zip(seeds, lengths, strict=True):
-        made.put([pack_row(seed, deliberations, encode, length) for seed in row_seeds])
+        made.put([pack_row(seed, deliberations, encode, length, names=names) for seed in row_seeds])
 
 
 def batches(
@@ -109,7 +110,7 @@ def loss_of(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
     stream = network(batch.tokens, batch.positions, batch.allowed)
     scores = network.logits(stream.flatten(0, 1)[batch.places]).float()
     each = functional.cross_entropy(scores, batch.targets, reduction="none")
-    replies = batch.weights == 1.0
+    replies = batch.weights >= 1.0
     return (each * batch.weights).sum() / batch.weights.sum(), each[replies].mean().detach()
 
 
