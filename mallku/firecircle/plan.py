@@ -64,6 +64,8 @@ class RoundPlan:
     """Most turns of one seat in this round, or None."""
     max_share: float | None = None
     """Largest share of all words said that one seat may reach, 0..1, or None."""
+    seats: tuple[str, ...] = ()
+    """Seats that speak in this round; all if empty."""
     only_if: Literal["", "divergence"] = ""
     """When the round takes place: always, or only if the ballots before it diverge."""
 

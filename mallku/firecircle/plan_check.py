@@ -27,6 +27,10 @@ def check_plan(plan: Plan, seats: Sequence[str]) -> None:
         raise ConfigurationError(told, hint="Seat more participants, or ask for fewer.")
     for index, planned in enumerate(plan.rounds):
         order = turn_order(planned.order)
+        strangers = [name for name in planned.seats if name not in seats]
+        if strangers:
+            told = f"Round {index} is for {strangers[0]!r}, who has no seat."
+            raise ConfigurationError(told, hint=f"The seats are {', '.join(seats)}.")
         check_limits(Limits(turns=planned.turns_per_seat, share=planned.max_share))
         _check_named_seat(planned.order, f"order of round {index}", seats)
         if planned.masked and order.names_seats:

@@ -70,11 +70,14 @@ class Speaking:
             "round_kind": plan.kind,
             "title": plan.shown_title,
             "instruction": plan.words,
-            "order": here.state.present,
+            "order": self._speakers(plan),
             "simultaneous": plan.order == SIMULTANEOUS,
             "rounds_planned": len(here.plan.rounds),
             "masks": masks_for(here.state.seats, seed=here.seed, round_index=index) if plan.masked else {},
         }
+
+    def _speakers(self, plan: RoundPlan) -> tuple[str, ...]:
+        return tuple(name for name in self._here.state.present if not plan.seats or name in plan.seats)
 
     def _floor(self, index: int, plan: RoundPlan) -> Floor:
         state = self._here.state
@@ -84,7 +87,7 @@ class Speaking:
                 for turn in taken.values():
                     words[turn.seat] += turn.words
         return Floor(
-            seats=state.present,
+            seats=self._speakers(plan),
             round_index=index,
             seed=self._here.seed,
             turns=tuple(state.floor.get(index, {}).values()),

@@ -242,6 +242,7 @@ async def test_seats_that_share_weights_are_warned_about():
         ({"rounds": (RoundPlan(kind="opening", order="facilitator(Zoe)"),)}, "'Zoe', who has no seat"),
         ({"rounds": (RoundPlan(kind="opening", order="talking-stick", masked=True),)}, "name each other"),
         ({"endings": ("agreemnt",)}, "Did you mean 'agreement'"),
+        ({"rounds": (RoundPlan(kind="opening", seats=("Zoe",)),)}, "'Zoe', who has no seat"),
         ({"candidates_from": 7}, "has 2 rounds"),
         ({"tie_break": "casting(Zoe)"}, "'Zoe', who has no seat"),
         ({"tie_break": "coin"}, "no tie-break 'coin'"),
@@ -287,3 +288,12 @@ async def test_plain_doubles_answer_every_form():
         result = await made.deliberate("Which?", options=["one", "two"])
 
         assert len([s for s in result.statements if s.round_index == 1]) == 4
+
+
+@pytest.mark.parametrize("order", ["simultaneous", "round-robin", "bidding"])
+async def test_a_round_may_be_for_some_seats_only(order):
+    made = circle([speaker(bid=1)] * 3, rounds=(OPENING, RoundPlan(kind="critique", order=order, seats=("Cho",))))
+    result = await made.deliberate("Which?", options=["one", "two"])
+
+    assert {s.seat for s in result.statements if s.round_index == 1} == {"Cho"}
+    assert result.status == "complete"
