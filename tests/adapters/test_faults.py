@@ -10,6 +10,7 @@ from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
 from mallku.testing import ScriptedParticipant
 
 SHORT = Deadlines(connect=1.0, first_token=0.25, idle=0.25, total=1.0)
+PATIENT = Deadlines(connect=2.0, first_token=1.0, idle=1.0, total=3.0)
 EVENTS = "text/event-stream"
 BEGUN = chunk("I had begun to say")
 
@@ -67,16 +68,16 @@ def failing(fault, times):
     return chat
 
 
-async def deliberate(fault, strategy, *, times=10**6, substitutes=()):
+async def deliberate(fault, strategy, *, times=10**6, substitutes=(), deadlines=SHORT):
     base = default_plan()
-    policy = FailurePolicy(strategy=strategy, attempts=2, backoff_s=0.0, patience_s=3.0)
+    policy = FailurePolicy(strategy=strategy, attempts=2, backoff_s=0.0, patience_s=10.0)
     circle = FireCircle(plan=Plan(rounds=base.rounds, decision=base.decision, failure=policy), journal=":memory:", seed=3)
     async with StandIn(failing(fault, times), listed=models("m", owned_by="vllm")) as server:
         ada = OpenAICompatible(server.url)
         await ada.connect()
         if fault == "refuse":
             await server.stop()
-        circle.add_participant(ada, name="Ada", substitutes=substitutes, settings=GenerationSettings(deadlines=SHORT))
+        circle.add_participant(ada, name="Ada", substitutes=substitutes, settings=GenerationSettings(deadlines=deadlines))
         for name in ("Ben", "Cho"):
             circle.add_participant(ScriptedParticipant([f"{name} speaks for the village."]), name=name)
         async with circle:
@@ -112,7 +113,7 @@ async def test_substitute_fills_the_seat(fault):
 
 @pytest.mark.parametrize("fault", sorted(PASSING))
 async def test_wait_and_retry_outlasts_what_passes_and_the_result_is_complete(fault):
-    result = await deliberate(fault, "wait-and-retry", times=1)
+    result = await deliberate(fault, "wait-and-retry", times=1, deadlines=PATIENT)
 
     assert result.status == "complete"
     assert [statement.text for statement in result.statements if statement.seat == "Ada"] == ["Now I can speak."] * 3

@@ -9,6 +9,7 @@ from tree import ROOT, imports_of, modules
 DOORS = {
     "blinker": ("mallku.events.bus",),
     "openai": ("mallku.firecircle.adapters.openai_compatible",),
+    "httpx2": ("mallku.catalog.guarded_client",),
     "llama_cpp": ("mallku.engine.binding",),
     "jinja2": ("mallku.engine.",),
     "sqlalchemy": ("mallku.journal.",),
