@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from mallku.errors import ConfigurationError
+
 
 @click.command()
 @click.option("--host", help="Address to listen on; anything but loopback demands a key.")
@@ -39,9 +41,12 @@ def serve(ctx: click.Context, /, *, config: Path | None, new_key: str | None, **
 
     Every setting can also be given in the environment as MALLKU_SERVE_ and its name, or in the table [serve] of mallku.toml.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    from mallku.server.keys import new_key as make_key
-    from mallku.server.serving import serve as run
-    from mallku.server.settings import load_settings
+    try:
+        from mallku.server.keys import new_key as make_key
+        from mallku.server.serving import serve as run
+        from mallku.server.settings import load_settings
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"The server needs {error.name!r}.", hint="Install it with `pip install 'mallku[server]'`.") from error
 
     level = (ctx.obj or {}).get("log_level")
     if level not in {None, "off"}:
