@@ -32,17 +32,18 @@ TEMPERATURE = 0.7
 
 
 class Speaker:
-    def __init__(self, path, seed, threads):
+    def __init__(self, path, seed, threads, temperature=TEMPERATURE):
         # extra buffer types crash with quantized files on some virtual machines; this file is F16, where they do no harm
         self.llama = llama_cpp.Llama(str(path), n_ctx=2048, n_threads=threads, n_threads_batch=threads, verbose=False)
         self.seed = seed
+        self.temperature = temperature
 
     def answer(self, prompt, *, schema=None, limit=200):
         self.seed += 1
         grammar = llama_cpp.LlamaGrammar.from_json_schema(json.dumps(schema), verbose=False) if schema else None
         made = self.llama.create_chat_completion(
             [{"role": message.role, "content": message.content} for message in prompt.messages],
-            max_tokens=limit, temperature=TEMPERATURE, top_p=0.95, seed=self.seed, grammar=grammar,
+            max_tokens=limit, temperature=self.temperature, top_p=0.95, seed=self.seed, grammar=grammar,
         )  # fmt: skip
         choice = made["choices"][0]
         return choice["message"]["content"].strip(), choice["finish_reason"] == "stop"
@@ -147,11 +148,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gguf", type=Path, default=rehearsal_model_path())
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--temperature", type=float, default=TEMPERATURE)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--questions", type=int, default=20)
     parser.add_argument("--show", action="store_true")
     chosen = parser.parse_args()
-    rng, speaker = random.Random(chosen.seed), Speaker(chosen.gguf, chosen.seed * 100_000, chosen.threads)
+    rng, speaker = random.Random(chosen.seed), Speaker(chosen.gguf, chosen.seed * 100_000, chosen.threads, chosen.temperature)
     rows, ballots = [], []
     mixed = [pair for both in zip(FAMILIAR, FREE, strict=True) for pair in both][: chosen.questions]
     for number, asked in enumerate(mixed):
