@@ -9,7 +9,7 @@ from mallku.firecircle import FailurePolicy, FireCircle, Plan, default_plan
 from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
 from mallku.testing import ScriptedParticipant
 
-SHORT = Deadlines(connect=1.0, first_token=0.25, idle=0.25, total=1.0)
+SHORT = Deadlines(connect=1.0, first_token=0.3, idle=0.15, total=0.6)
 PATIENT = Deadlines(connect=2.0, first_token=1.0, idle=1.0, total=3.0)
 EVENTS = "text/event-stream"
 BEGUN = chunk("I had begun to say")
@@ -70,7 +70,7 @@ def failing(fault, times):
 
 async def deliberate(fault, strategy, *, times=10**6, substitutes=(), deadlines=SHORT):
     base = default_plan()
-    policy = FailurePolicy(strategy=strategy, attempts=2, backoff_s=0.0, patience_s=10.0)
+    policy = FailurePolicy(strategy=strategy, attempts=2, backoff_s=0.0, patience_s=3.0)
     circle = FireCircle(plan=Plan(rounds=base.rounds, decision=base.decision, failure=policy), journal=":memory:", seed=3)
     async with StandIn(failing(fault, times), listed=models("m", owned_by="vllm")) as server:
         ada = OpenAICompatible(server.url)
