@@ -10,7 +10,7 @@ from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
 from mallku.testing import ScriptedParticipant
 
 SHORT = Deadlines(connect=1.0, first_token=0.3, idle=0.15, total=0.6)
-PATIENT = Deadlines(connect=2.0, first_token=1.0, idle=1.0, total=3.0)
+PATIENT = Deadlines(connect=2.0, first_token=1.0, idle=1.0, total=1.5)
 EVENTS = "text/event-stream"
 BEGUN = chunk("I had begun to say")
 
