@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-QUESTION ?= Should our village share its weather data with the regional network?
+QUESTION ?= Should the village open the observatory to everyone?
 
 .PHONY: help demo test check format docs evaluate-detectors benchmarks clean
 

@@ -16,7 +16,7 @@ from mallku.assembly.build import SeatWish, Wishes, assemble
 from mallku.console.live_view import LiveView
 from mallku.console.theme import THEME
 
-QUESTION = "Should our village share its weather data with the regional network?"
+QUESTION = "Should the village open the observatory to everyone?"
 TARGET = Path(__file__).with_name("deliberation.svg")
 
 INK = TerminalTheme(
@@ -36,7 +36,7 @@ INK = TerminalTheme(
 )
 
 
-OPTIONS = ("Share all of it at once", "Share it for one season and look again", "Keep it in the village")
+OPTIONS = ("Open it to everyone at once", "Open it for one season and look again", "Keep it for the village")
 
 
 async def capture(question: str, *, seed: int, width: int) -> str:

@@ -1,7 +1,7 @@
 """A participant from one line of text, as it stands on a command line, in a plan or in a record. Keys are never part of it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mallku.catalog.server_presets import PRESETS, preset
 from mallku.errors import ConfigurationError
@@ -9,6 +9,9 @@ from mallku.firecircle.adapters.local_adapter import TINY, LocalAdapterConfig, L
 
 if TYPE_CHECKING:
     from mallku.engine import EnginePool
+
+TINY_TEMPERATURE: Final = 0.5
+"""Where the rehearsal model reads best, by the figures in its card."""
 
 
 def participant_from_spec(spec: str, *, tiny: Path | None = None, engines: "EnginePool | None" = None, **settings: Any) -> LocalAIAdapter:
@@ -27,6 +30,7 @@ def participant_from_spec(spec: str, *, tiny: Path | None = None, engines: "Engi
     text = spec.strip()
     kind, _, rest = text.partition(":")
     if text == TINY and tiny is not None:
+        settings.setdefault("temperature", TINY_TEMPERATURE)
         return LocalAIAdapter(
             LocalAdapterConfig(backend=LocalBackend.LLAMACPP, model_path=tiny, model_name=TINY, **settings), engines=engines
         )
