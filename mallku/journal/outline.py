@@ -99,6 +99,8 @@ def storable(text: str) -> str:
 
 def words_of(text: str) -> list[str]:
     """Split a text into words for searching: without case and accents, each ideograph by itself."""
+    if text.isascii():
+        return _WORD.findall(text.lower())
     plain = "".join(mark for mark in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(mark))
     return _WORD.findall(plain)
 
