@@ -29,6 +29,9 @@ DISSENT_INSTRUCTION = (
 )
 """What a seat in the minority is asked."""
 
+POLL = "poll-"
+"""Stages of ballots between rounds begin with this; the index of the round follows."""
+
 _ATTEMPTS = 2
 
 
@@ -89,7 +92,8 @@ class Balloting:
         await here.recorder.record(kinds.BallotCounted, stage=stage, verdict=outcome, recounts=recounts)
 
     def _rule_for(self, stage: BallotStage) -> DecisionRule:
-        return self._selection if self._rule.ballot_kind == "position" and stage != "final" else self._rule
+        of_statements = stage.startswith(POLL) and not self._here.state.transcript.options
+        return self._selection if of_statements or (self._rule.ballot_kind == "position" and stage != "final") else self._rule
 
     def _opening(self, stage: BallotStage, rule: DecisionRule) -> dict[str, Any]:
         here = self._here
@@ -125,6 +129,8 @@ class Balloting:
     def _candidate_round(self, stage: BallotStage) -> int:
         if stage == "before":
             return 0
+        if stage.startswith(POLL):
+            return int(stage.removeprefix(POLL))
         chosen = self._here.plan.decision.candidates_from
         spoken = [index for index in sorted(self._here.state.rounds) if self._here.state.candidates(index)]
         return chosen if chosen is not None else (spoken or [0])[-1]

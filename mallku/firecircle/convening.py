@@ -116,6 +116,8 @@ class Convening:
                     f"The deliberation {deliberation} has the seats {', '.join(named)}, the circle has {', '.join(seated) or 'none'}.",
                     hint="Seat participants under exactly these names.",
                 )
+            for seat in self.seats:
+                _seat_substitute(seat, state.substituted.get(seat.name))
             absent = await self._connect()
             recorder = Recorder(deliberation, journal, self.bus, state)
             plan = plan_from_data(state.convened.plan)
@@ -163,6 +165,14 @@ class Convening:
         if refused is not None:
             raise refused
         return absent
+
+
+def _seat_substitute(seat: Seat, change: kinds.SeatSubstituted | None) -> None:
+    """Give the seat back to the substitute that the record names, if the circle brings it along again."""
+    specs = [participant.facts.spec for participant in seat.substitutes]
+    if change is not None and change.spec in specs:
+        place = specs.index(change.spec)
+        seat.participant, seat.substitutes = seat.substitutes[place], seat.substitutes[place + 1 :]
 
 
 def new_id() -> str:

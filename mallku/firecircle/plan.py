@@ -66,6 +66,9 @@ class RoundPlan:
     """Largest share of all words said that one seat may reach, 0..1, or None."""
     seats: tuple[str, ...] = ()
     """Seats that speak in this round; all if empty."""
+    ranked: bool = False
+    """Whether the seats vote on this round's statements before the next one, which is told what came out first. It decides nothing; it is
+    counted under the `selection_rule`, and held only where no options are given and another round follows."""
     only_if: Literal["", "divergence"] = ""
     """When the round takes place: always, or only if the ballots before it diverge."""
 
@@ -89,7 +92,8 @@ class DecisionPlan:
     tie_break: str = "seeded"
     """How a tie is broken."""
     selection_rule: str = "schulze"
-    """For a rule of consensus: the rule that chooses, from several options, the one proposal that is put to it."""
+    """For a rule of consensus: the rule that chooses, from several options, the one proposal that is put to it. It also counts the votes
+    on the statements of `ranked` rounds."""
     secrecy: Secrecy = "public"
     """Whether the minutes show who cast which ballot. The record always holds it."""
     ballot_before: bool = True

@@ -17,13 +17,19 @@ def progress_of(state: DeliberationState) -> Progress:
     return Progress(
         rounds_done=len(indexes),
         rounds_planned=max((opened.rounds_planned for opened in state.rounds.values()), default=0),
-        polls=tuple(_poll(record, state.seats) for record in state.ballots.values() if record.counted),
+        polls=tuple(_poll(record, state.seats) for record in _comparable(state)),
         novelty=tuple(novelty(state.spoken_in(index), before) for index, before in zip(indexes, earlier, strict=True)),
         drift=tuple(drift(state.transcript, state.spoken_in(index)) for index in indexes),
         seconds=(state.last_at - began).total_seconds() if began and state.last_at else 0.0,
         tokens=_tokens(state),
         joules=_joules(state),
     )
+
+
+def _comparable(state: DeliberationState) -> list[BallotRecord]:
+    """Return the ballots counted so far that are about the same options as the latest one."""
+    counted = [record for record in state.ballots.values() if record.counted]
+    return [record for record in counted if record.opened.options == counted[-1].opened.options]
 
 
 def _poll(record: BallotRecord, seats: Sequence[str]) -> Poll:

@@ -119,6 +119,8 @@ async def _rounds(here: Proceedings, speaking: Speaking, balloting: Balloting | 
             await balloting.hold("before")
         elif balloting and 0 < index < last and here.plan.decision.polls and here.state.transcript.options:
             await balloting.hold(f"poll-{index}")
+        if balloting and plan.ranked and index < last and not here.state.transcript.options:
+            await balloting.hold(f"poll-{index}")
         ending = first_ending(conditions, progress_of(here.state)) if conditions and index < last else None
         if ending:
             await here.recorder.record(kinds.RoundsEnded, reason=ending.reason, detail=ending.detail)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from mallku.dialogue.prompt import Prompt
+from mallku.dialogue.prompt_layout import escape, mask_names
 from mallku.dialogue.response import Response
 from mallku.dialogue.transcript import Statement
 from mallku.errors import EmptyAnswer
@@ -21,6 +22,9 @@ from mallku.firecircle.visibility import visible
 
 BACK_TO_THE_QUESTION: Final = "The last round left the question; come back to it."
 """Added to the instruction after a round that drifted."""
+
+RANKED_FIRST: Final = "Of the last statements the circle ranked this one first:"
+"""Precedes the statement that came out first, in the round after a ranked one."""
 
 SIMULTANEOUS: Final = "simultaneous"
 """The order in which all seats speak at once."""
@@ -65,19 +69,28 @@ class Speaking:
 
     def _opening(self, index: int, plan: RoundPlan) -> dict[str, Any]:
         here = self._here
+        masks = masks_for(here.state.seats, seed=here.seed, round_index=index) if plan.masked else {}
         return {
             "round_index": index,
             "round_kind": plan.kind,
             "title": plan.shown_title,
-            "instruction": plan.words,
+            "instruction": f"{plan.words}{self._ranked_first(index, masks)}",
             "order": self._speakers(plan),
             "simultaneous": plan.order == SIMULTANEOUS,
             "rounds_planned": len(here.plan.rounds),
-            "masks": masks_for(here.state.seats, seed=here.seed, round_index=index) if plan.masked else {},
+            "masks": masks,
         }
 
     def _speakers(self, plan: RoundPlan) -> tuple[str, ...]:
         return tuple(name for name in self._here.state.present if not plan.seats or name in plan.seats)
+
+    def _ranked_first(self, index: int, masks: dict[str, str]) -> str:
+        """Return what came out first where the round before was ranked, as an addition to the instruction."""
+        state = self._here.state
+        poll = state.ballots.get(f"poll-{index - 1}")
+        if state.transcript.options or poll is None or poll.counted is None or not poll.counted.verdict.text:
+            return ""
+        return f" {RANKED_FIRST} {escape(mask_names(' '.join(poll.counted.verdict.text.split()), masks))}"
 
     def _floor(self, index: int, plan: RoundPlan) -> Floor:
         state = self._here.state

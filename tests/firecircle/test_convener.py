@@ -1,13 +1,15 @@
 """The convener's hand, what breaks a run off, and circles that share a bus."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from mallku.errors import ConfigurationError
+from mallku.dialogue.participant import ParticipantFacts
+from mallku.errors import ConfigurationError, ModelNotFound
 from mallku.events import kinds
 from mallku.events.bus import EventBus
-from mallku.firecircle import DecisionPlan, Deliberation, FireCircle, Plan, RoundPlan, default_plan
+from mallku.firecircle import DecisionPlan, Deliberation, FailurePolicy, FireCircle, Plan, RoundPlan, default_plan
 from mallku.journal.memory import MemoryJournal
 from mallku.testing import ScriptedParticipant, first_choice
 
@@ -154,3 +156,25 @@ async def test_figures_that_no_run_can_meet_are_refused_before_anybody_is_asked(
 def test_a_weight_that_is_no_weight_is_refused(weight):
     with pytest.raises(ConfigurationError, match="weight"):
         FireCircle().add_participant(ScriptedParticipant(), weight=weight)
+
+
+async def test_a_substitute_keeps_its_seat_when_the_deliberation_is_resumed():
+    def seated(first):
+        made = FireCircle(plan=replace(default_plan(), failure=FailurePolicy(strategy="substitute", attempts=1)), journal=journal, seed=3)
+        substitute = ScriptedParticipant(speak, facts=ParticipantFacts(model="spare", spec="spare"))
+        made.add_participant(ScriptedParticipant(first), name="Ada", substitutes=[substitute])
+        made.add_participant(ScriptedParticipant(speak), name="Ben")
+        return made
+
+    journal = MemoryJournal()
+    stream = seated(lambda prompt, settings: ModelNotFound("It is gone.")).stream("Should we?", options=["yes", "no"])
+    async for event in stream:
+        if event.kind == "round_closed":
+            break
+    await stream.aclose()
+    again = seated(lambda prompt, settings: AssertionError("the first participant was asked"))
+    result = await again.resume((await recorded(journal)).id)
+
+    assert [event.kind for event in result.events].count("seat_substituted") == 1
+    assert result.status == "degraded"
+    assert again.seats[0].participant.prompts

@@ -50,12 +50,18 @@ PROCEDURES = {
         rounds=(OPENING, RoundPlan(kind="reflection")),
         decision=DecisionPlan(rule="consensus(majority)", selection_rule="plurality"),
     ),
+    "ranked drafts": Plan(
+        rounds=(OPENING, RoundPlan(kind="proposal", ranked=True, masked=True), RoundPlan(kind="critique", masked=True), FLOORS[-1]),
+        decision=DecisionPlan(rule="borda"),
+    ),
     "rounds that end early": Plan(
         rounds=(OPENING, RoundPlan(kind="reflection", order="least-heard"), RoundPlan(kind="vision"), RoundPlan(kind="synthesis")),
         decision=DecisionPlan(rule="approval", polls=True),
         endings=("budget(tokens=900)",),
     ),
 }
+
+OPTIONS = {"ranked drafts": []}
 
 
 def circle(plan, journal):
@@ -82,7 +88,8 @@ def told(result):
 @pytest.mark.parametrize("name", PROCEDURES)
 async def test_a_record_that_breaks_off_anywhere_is_finished_as_if_nothing_had_happened(name):
     plan = PROCEDURES[name]
-    whole = await circle(plan, MemoryJournal()).deliberate(QUESTION, options=["share all", "share some", "share none"])
+    options = OPTIONS.get(name, ["share all", "share some", "share none"])
+    whole = await circle(plan, MemoryJournal()).deliberate(QUESTION, options=options)
     expected = told(whole)
     kept = [event for event in whole.events if event.kind != "turn_scored"]
 

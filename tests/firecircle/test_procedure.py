@@ -297,3 +297,25 @@ async def test_a_round_may_be_for_some_seats_only(order):
 
     assert {s.seat for s in result.statements if s.round_index == 1} == {"Cho"}
     assert result.status == "complete"
+
+
+async def test_a_ranked_round_is_voted_on_without_names_and_the_next_hears_what_came_first():
+    def draft(prompt):
+        return f"We keep the well, says {prompt.seat}." if "Round: proposal" in prompt.user else "I speak about the well."
+
+    def rank(prompt, settings):
+        labels = settings.schema["properties"]["ranking"]["items"]["enum"]
+        shown = dict(re.findall(r"^([A-Z]): (.*)$", prompt.user[prompt.user.index("<turn>") :], re.MULTILINE))
+        return sorted(labels, key=lambda label: "Ben" not in shown[label])
+
+    rounds = (OPENING, RoundPlan(kind="proposal", ranked=True), RoundPlan(kind="critique"), RoundPlan(kind="synthesis"))
+    made = circle([speaker(draft, ranking=rank)] * 4, rounds=rounds, rule="schulze", endings=("agreement",))
+    result = await made.deliberate("What of the well?")
+    poll = result.ballots["poll-1"]
+    critique = next(prompt.user for prompt in made.seats[0].participant.prompts if "Round: critique" in prompt.user)
+
+    assert poll.opened.rule == "schulze"
+    assert all(len(ballot.ranking) == 3 or ballot.seat == "Ben" for ballot in poll.cast.values())
+    assert poll.counted.verdict.text == "We keep the well, says Ben."
+    assert critique.endswith("this one first: We keep the well, says Ben.\nUse at most 90 words.\n</turn>")
+    assert {option.author for option in result.ballots["final"].opened.options} == {"Ada", "Ben", "Cho", "Dov"}
