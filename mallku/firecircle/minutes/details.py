@@ -225,6 +225,7 @@ def measured(measure: Measure) -> str:
 
 def _seats(minutes: Minutes) -> Iterator[Block]:
     yield Heading(2, (Text("Seats and models"),))
+    said = sum(seat.words for seat in minutes.seats)
     rows = tuple(
         (
             (Strong(seat.name),),
@@ -232,7 +233,7 @@ def _seats(minutes: Minutes) -> Iterator[Block]:
             (Text(f"{PLACES[seat.location]}{f' ({seat.server})' if seat.server else ''}{f', {seat.address}' if seat.address else ''}"),),
             (Text(", ".join(seat.shares_weights_with) or "nobody, as far as known"),),
             (Text(f"{seat.weight:g}"),),
-            (Text(f"{seat.statements} ({seat.words} words)"),),
+            (Text(f"{seat.statements} ({seat.words} words, {seat.words / said:.0%} of all)" if said else "none"),),
         )
         for seat in minutes.seats
     )

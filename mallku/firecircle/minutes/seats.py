@@ -8,6 +8,7 @@ from mallku.events import kinds
 from mallku.events.kinds import AnyEvent, SeatFacts
 from mallku.firecircle.minutes.values import Claim, SeatMinutes
 from mallku.firecircle.state import DeliberationState
+from mallku.firecircle.words import count_words
 
 PLACES: Final[dict[Location, str]] = {
     "in-process": "in the program itself",
@@ -41,7 +42,7 @@ def _seat(seat: SeatFacts, seats: Sequence[SeatFacts], events: Sequence[AnyEvent
         substitutes=tuple(Claim(text=f"{change.model} took over ({PLACES[change.location]}): {change.reason}") for change in changes),
         lost=state.lost.get(seat.name, ""),
         statements=len(said),
-        words=sum(len(event.text.split()) for event in said),
+        words=sum(count_words(event.text) for event in said),
     )
 
 

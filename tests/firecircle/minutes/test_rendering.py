@@ -218,3 +218,11 @@ def test_anchors_are_all_different():
 
     assert len(set(ids.values())) == len(ids)
     assert all(re.fullmatch(r"turn-[a-z0-9-]*", one) for one in ids.values())
+
+
+def test_the_table_of_seats_tells_how_much_of_the_talk_each_had(rich):
+    minutes = take_minutes(rich.events)
+    said = sum(seat.words for seat in minutes.seats)
+    row = next(line for line in to_markdown(minutes).splitlines() if line.startswith("|") and "Ada" in line and " words, " in line)
+
+    assert f"({minutes.seats[0].words} words, {minutes.seats[0].words / said:.0%} of all)" in row.replace("\\", "")
