@@ -6,7 +6,7 @@ from pathlib import Path
 _CPUINFO = Path("/proc/cpuinfo")
 _WEIGHTS_PER_THREAD = 32_000_000
 _Q8_0 = "7"
-_MEASURED_THREADS = 2
+_MEASURED_THREADS = 1
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 

@@ -77,7 +77,7 @@ def test_hyper_threads_are_not_counted_as_cores():
 def test_a_few_sequences_of_q8_0_are_computed_one_after_the_other_where_that_is_known_to_be_faster():
     measured = "CPU : AVX2 = 1 | LLAMAFILE = 1 | "
 
-    assert smallest_batch(measured, "7", 2) == 6
-    assert smallest_batch(measured, "7", 16) == 2
-    assert smallest_batch(measured, "1", 2) == 2
-    assert smallest_batch("CPU : NEON = 1 | LLAMAFILE = 1 | ", "7", 2) == 2
+    assert smallest_batch(measured, "7", 1) == 6
+    assert smallest_batch(measured, "7", 2) == 2
+    assert smallest_batch(measured, "1", 1) == 2
+    assert smallest_batch("CPU : NEON = 1 | LLAMAFILE = 1 | ", "7", 1) == 2
