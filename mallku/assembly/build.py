@@ -1,6 +1,6 @@
 """From what was asked for to a circle that can be convened: a circle file, a template, seats named one by one, or nothing at all."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -130,8 +130,13 @@ async def assemble_again(
     allow_remote: bool = False,
     ask: "Ask | None" = None,
     bus: EventBus | None = None,
+    substituted: Mapping[str, str] | None = None,
 ) -> FireCircle:
-    """Build the circle of a recorded deliberation again, with the seats that `seats` names spoken for anew."""
+    """Build the circle of a recorded deliberation again, with the seats that `seats` names spoken for anew.
+
+    `substituted` gives, for each seat that a substitute had taken, the specification of who sat there last.
+    """
+    last = dict(substituted or {})
     anew = {seat.name: seat.spec for seat in seats}
     names = [facts.name for facts in convened.seats]
     for name in anew:
@@ -140,7 +145,7 @@ async def assemble_again(
     circle = FireCircle(journal=journal, bus=bus, allow_remote=allow_remote)
     engines = EnginePool()
     for facts in convened.seats:
-        spec = anew.get(facts.name, facts.spec)
+        spec = anew.get(facts.name) or last.get(facts.name) or facts.spec
         speaker = seat_participant(spec, ask=ask, engines=engines, allow_remote=allow_remote, trusted=facts.name in anew)
         persona = Persona(name=facts.name, role=facts.role, instructions=facts.persona)
         settings = GenerationSettings(**facts.settings)

@@ -129,7 +129,7 @@ class Runner:
             self._view.status("your remark is read from the next turn on")
 
     def _note(self, event: AnyEvent) -> None:
-        self._id = event.deliberation
+        self._id = event.deliberation or self._id
 
     def _heed_signals(self) -> Callable[[], None]:
         """Stop cleanly at the first signal and at once at the second; return what undoes that."""

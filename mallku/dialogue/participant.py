@@ -1,6 +1,6 @@
 """The one seam a speaker implements."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -73,6 +73,15 @@ class Connectable(Protocol):
 
     async def connect(self) -> None:
         """Make the participant ready to respond; raises a `ParticipantError` or `ModelFileError`. Calling it again does no harm."""
+        ...
+
+
+@runtime_checkable
+class ReportsLoading(Protocol):
+    """A participant that can say how far it has loaded its weights."""
+
+    def report_loading(self, tell: Callable[[float], None]) -> None:
+        """Have `tell` called in the event loop with the share loaded, 0..1, while `connect` loads weights."""
         ...
 
 

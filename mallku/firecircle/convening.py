@@ -4,16 +4,18 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from mallku import __version__
 from mallku.detectors import Panel, default_panel
-from mallku.dialogue.participant import Connectable
+from mallku.dialogue.participant import Connectable, ReportsLoading
 from mallku.dialogue.prompt_layout import CHARTER, lay_out
 from mallku.dialogue.transcript import OPTION_LABELS, Transcript, given_options
 from mallku.errors import ConfigurationError, MallkuError, ModelFileError, ParticipantError, QuestionError, RemoteAddressRefused
 from mallku.events import kinds
 from mallku.events.bus import EventBus
+from mallku.events.codec import now
 from mallku.firecircle.adapters.endpoint import share_endpoints
 from mallku.firecircle.context_budget import shortage
 from mallku.firecircle.control import Control
@@ -136,14 +138,21 @@ class Convening:
             await self.bus.drain()
         return Deliberation.from_events(await journal.events(proceedings.recorder.deliberation))
 
+    def _tell_loading(self, model: str, progress: float) -> None:
+        """Tell on the bus how far a model is loaded; nothing has been convened yet, so the event belongs to no deliberation."""
+        self.bus.publish(kinds.ModelLoading(deliberation="", seq=0, at=now(), model=model, progress=progress))
+
     async def _connect(self) -> dict[str, MallkuError]:
         """Connect all participants; return those that could not, by seat. With nobody left, or a strict plan, the first error is raised."""
         failed: dict[str, MallkuError] = {}
 
         async def connect(seat: Seat) -> None:
+            participant = seat.participant
+            if isinstance(participant, ReportsLoading):
+                participant.report_loading(partial(self._tell_loading, participant.facts.model))
             try:
-                if isinstance(seat.participant, Connectable):
-                    await seat.participant.connect()
+                if isinstance(participant, Connectable):
+                    await participant.connect()
             except (ParticipantError, ModelFileError) as error:
                 failed[seat.name] = error
 

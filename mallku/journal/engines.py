@@ -1,8 +1,9 @@
 """Database engines set up for a journal."""
 
 import sqlite3
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from mallku.errors import JournalError, JournalReadOnly
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 WRITING = "mallku_writing"
 """Execution option of a connection whose transaction writes: `durable` or `quick`."""
+
+_PAUSE_S: Final = 0.01
 
 
 def sqlite_engine(path: Path, *, readonly: bool, patience_s: float) -> "Engine":
@@ -35,7 +38,7 @@ def sqlite_engine(path: Path, *, readonly: bool, patience_s: float) -> "Engine":
     def set_up(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute("PRAGMA foreign_keys=ON")
         if not readonly:
-            connection.execute("PRAGMA journal_mode=WAL")
+            _switch_to_wal(connection, patience_s)
 
     def begin(connection: "Connection") -> None:
         writing = connection.get_execution_options().get(WRITING)
@@ -46,6 +49,20 @@ def sqlite_engine(path: Path, *, readonly: bool, patience_s: float) -> "Engine":
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", begin)
     return engine
+
+
+def _switch_to_wal(connection: sqlite3.Connection, patience_s: float) -> None:
+    """Switch a database to write-ahead logging; SQLite does not wait by itself when others open the same new file at this moment."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _queue_pool() -> Any:

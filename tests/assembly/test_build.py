@@ -112,6 +112,14 @@ async def test_a_record_is_seated_again_with_its_personas():
     assert [(seat.name, seat.persona.role, seat.persona.instructions) for seat in circle.seats] == [("Ada", "r", "p"), ("Ben", "r", "p")]
 
 
+async def test_whoever_took_a_seat_last_sits_there_again():
+    circle = await assemble_again(
+        convened(("Ada", "http://127.0.0.1:9#a"), ("Ben", "tiny")), journal=":memory:", substituted={"Ada": "tiny"}
+    )
+
+    assert circle.seats[0].participant.facts.spec == "tiny"
+
+
 async def test_a_record_loads_no_python_by_itself():
     with pytest.raises(ConfigurationError, match="may not load Python"):
         await assemble_again(convened(("Ada", SPEAKER)), journal=":memory:")

@@ -1,6 +1,7 @@
 """The worker on a fake binding: batching, failures and what everyone is told."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -103,7 +104,11 @@ async def test_a_refused_grammar_fails_only_its_own_request(load):
 
 
 async def test_fifty_streams_left_at_once_leave_nothing_in_memory(load):
-    engine, binding = await load(cells=2000, rule=lambda _: ord("x"))
+    def slowly(_):
+        time.sleep(0.0005)  # so that nobody comes to its end before it is left
+        return ord("x")
+
+    engine, binding = await load(cells=2000, rule=slowly)
 
     async def leave(number):
         async for _ in (stream := engine.generate(EngineRequest(text=f"seat {number}", max_tokens=900, sampling=GREEDY))):

@@ -1,5 +1,6 @@
 """Which journal is meant, and that asking costs nothing."""
 
+import asyncio
 import stat
 import subprocess
 import sys
@@ -73,3 +74,13 @@ def test_importing_the_package_loads_no_database_toolkit():
     told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
 
     assert told.stdout.strip() == "[]"
+
+
+async def test_many_may_open_the_same_new_journal_at_once(tmp_path):
+    async def visit(place):
+        async with await open_journal(place) as journal:
+            return await journal.deliberations()
+
+    for number in range(12):
+        found = await asyncio.gather(*(visit(tmp_path / f"{number}.db") for _ in range(5)))
+        assert found == [[]] * 5

@@ -49,7 +49,7 @@ def test_a_run_killed_at_any_moment_is_finished_with_nothing_lost_repeated_or_ch
     journal = str(tmp_path / "j.sqlite")
     first, code, errors = mallku("deliberate", QUESTION, *SEATS, "--journal", journal, stop_at=random.Random(seed).randrange(1, 160))
     assert code == -signal.SIGKILL, errors
-    deliberation = first[0]["deliberation"]
+    deliberation = next(event["deliberation"] for event in first if event["kind"] == "deliberation_convened")
 
     rest, code, errors = mallku("resume", deliberation, "--journal", journal)
     assert code == 0, errors

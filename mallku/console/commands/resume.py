@@ -48,6 +48,7 @@ async def resume(
             allow_remote=allow_remote or settings.allow_remote,
             ask=HumanPrompt(runner.keyboard, runner.veil.form),
             bus=bus,
+            substituted={event.seat: event.spec for event in events if isinstance(event, kinds.SeatSubstituted)},
         )
         outcome = await runner.run(circle, circle.resume(found), with_keys=not as_json, earlier=events)
     return tell_end(outcome, journal)

@@ -49,6 +49,10 @@ class InProcessParticipant:
             weights=known.fingerprint,
         )
 
+    def report_loading(self, tell: OnProgress) -> None:
+        """Have `tell` called with the share of the weights that is loaded."""
+        self._on_progress = tell
+
     async def connect(self) -> None:
         """Load the weights, unless another seat has; raises a `ModelFileError`."""
         await self._ready()

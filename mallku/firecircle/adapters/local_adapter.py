@@ -1,12 +1,12 @@
 """One participant for every way to run a model locally: a server with OpenAI's protocol, Ollama, or a GGUF file in this process."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mallku.catalog.server_presets import preset_or_error
-from mallku.dialogue.participant import Connectable, Participant, ParticipantFacts
+from mallku.dialogue.participant import Connectable, Participant, ParticipantFacts, ReportsLoading
 from mallku.dialogue.prompt import GenerationSettings, Prompt
 from mallku.dialogue.response import Delta, Response
 from mallku.errors import ConfigurationError
@@ -67,6 +67,11 @@ class LocalAIAdapter:
         """Wait for others that ask the same server, as that server needs it; no effect in process."""
         if isinstance(self._participant, SharesEndpoint):
             self._participant.share(endpoints)
+
+    def report_loading(self, tell: Callable[[float], None]) -> None:
+        """Have `tell` called with the share of the weights that is loaded; a server loads its own and is not asked."""
+        if isinstance(self._participant, ReportsLoading):
+            self._participant.report_loading(tell)
 
     async def connect(self) -> None:
         """Dial the server or load the weights.
