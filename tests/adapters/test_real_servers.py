@@ -60,8 +60,9 @@ async def test_the_quick_start_runs_on_servers_of_other_makers(server, request):
     assert {statement.usage.completion_tokens for statement in response.statements} <= set(range(1, 25))
 
 
-async def test_the_quick_start_runs_on_a_server_with_the_bundled_model():
-    with llama_server(rehearsal_model_path()) as url:
+@pytest.mark.parametrize("serve", [llama_server, llama_cpp_python_server])
+async def test_the_quick_start_runs_on_a_server_with_the_bundled_model(serve):
+    with serve(rehearsal_model_path()) as url:
         await quick_start(LocalAdapterConfig(backend=LocalBackend.OPENAI_COMPAT, base_url=url, max_tokens=64))
 
 
