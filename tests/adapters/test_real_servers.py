@@ -127,7 +127,8 @@ async def test_a_second_request_does_not_end_a_running_answer(llama_cpp_python_u
     share_endpoints(made)
     answers = await asyncio.gather(*(answer(participant, max_tokens=40) for participant in made))
 
-    assert [response.finish_reason for _, response in answers] == ["length"] * 3
+    assert {response.finish_reason for _, response in answers} <= {"length", "stop"}  # a model of random weights may end by itself
+    assert all(response.text for _, response in answers)
 
 
 async def test_without_sharing_an_interrupted_answer_is_called_cut_short(slow_model, closing):
