@@ -12,6 +12,7 @@ from mallku.dialogue.participant import Connectable
 from mallku.dialogue.prompt import GenerationSettings, Prompt
 from mallku.dialogue.response import Delta, Response
 from mallku.errors import (
+    ContextOverflow,
     DeliberationError,
     EmptyAnswer,
     EndpointRefused,
@@ -44,6 +45,8 @@ class Turn:
     """What is asked."""
     settings: GenerationSettings
     """How the answer is generated; the seed is filled in for each attempt."""
+    shorten: Callable[[], Awaitable[Prompt]] | None = None
+    """Makes room in the transcript and returns the prompt anew, for a participant that turns out to hold less than was known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +75,10 @@ class Asker:
     async def ask(self, turn: Turn) -> Response | GaveUp:
         """Ask until there is an answer or the policy gives up.
 
+        A prompt that turns out to be too long is shortened and put once more, under every strategy.
         Under `strict` giving up raises `DeliberationError`; under `substitute` the seat's next substitute is asked first.
         """
-        began, attempt, tries, partial = time.monotonic(), 0, 0, ""
+        began, attempt, tries, partial, shortened = time.monotonic(), 0, 0, "", False
         while True:
             attempt, tries = attempt + 1, tries + 1
             try:
@@ -83,6 +87,12 @@ class Asker:
                 partial = max(partial, getattr(error, "partial_text", ""), key=len)
                 wait = self._wait_before_next(error, tries, time.monotonic() - began)
                 failure = _failure(turn, attempt, error)
+                if isinstance(error, ContextOverflow) and turn.shorten is not None and not shortened:
+                    shortened, shorter = True, await turn.shorten()
+                    if shorter != turn.prompt:
+                        await self._recorder.record(kinds.TurnFailed, **failure, will_retry=True)
+                        turn = replace(turn, prompt=shorter)
+                        continue
                 if wait is None and self._policy.strategy == "substitute" and await self._substitute(turn.seat, failure):
                     tries = 0
                     continue

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mallku.dialogue.ballot_form import ballot_instruction, ballot_schema, read_ballot
@@ -172,7 +173,8 @@ class Balloting:
         complaint, cast = "", SpoiledBallot(seat=seat.name, reason="no answer was given")
         for attempt in range(1, _ATTEMPTS + 1):
             prompt = self._prompt(stage, seat, complaint)
-            turn = Turn(id=turn_id, seat=seat, round_index=here.last_round, prompt=prompt, settings=settings)
+            shorten = here.shortening(seat, partial(self._prompt, stage, complaint=complaint), settings.max_tokens)
+            turn = Turn(id=turn_id, seat=seat, round_index=here.last_round, prompt=prompt, settings=settings, shorten=shorten)
             too_long = await here.overflow(seat, prompt, settings.max_tokens)
             answer = here.asker.refused(turn, too_long) if too_long else await here.asker.ask(turn)
             if isinstance(answer, GaveUp):

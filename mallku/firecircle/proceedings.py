@@ -1,6 +1,7 @@
 """What all parts of one run share: plan, seats, record, and the way a prompt is put together and made to fit."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from mallku.dialogue.prompt import Prompt
@@ -42,6 +43,7 @@ class Proceedings:
         """Seed of everything that is drawn by lot."""
         self.asker = Asker(recorder, plan.failure, seed=seed)
         """How seats are asked."""
+        self._making_room = asyncio.Lock()
         self._blocks: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
     @property
@@ -90,19 +92,29 @@ class Proceedings:
 
     async def make_room(self, seats: Sequence[Seat], build: Callable[[Seat], Prompt], answer_tokens: int | None) -> None:
         """Condense the oldest rounds until every seat's prompt fits, or nothing is left to condense."""
-        while True:
-            lacks = [lack for seat in seats if (lack := await shortage(seat, build(seat), answer_tokens))]
-            round_index = self._oldest_full_round()
-            if not lacks or round_index is None:
-                return
-            worst = min(lacks, key=lambda lack: lack.window - lack.tokens)
-            await self.recorder.record(
-                kinds.TranscriptCondensed,
-                round_index=round_index,
-                digest=digest(self.state.rounds[round_index].title, self.state.spoken_in(round_index)),
-                tokens=worst.tokens,
-                window=worst.window,
-            )
+        async with self._making_room:
+            while True:
+                lacks = [lack for seat in seats if (lack := await shortage(seat, build(seat), answer_tokens))]
+                round_index = self._oldest_full_round()
+                if not lacks or round_index is None:
+                    return
+                worst = min(lacks, key=lambda lack: lack.window - lack.tokens)
+                await self.recorder.record(
+                    kinds.TranscriptCondensed,
+                    round_index=round_index,
+                    digest=digest(self.state.rounds[round_index].title, self.state.spoken_in(round_index)),
+                    tokens=worst.tokens,
+                    window=worst.window,
+                )
+
+    def shortening(self, seat: Seat, build: Callable[[Seat], Prompt], answer_tokens: int | None) -> Callable[[], Awaitable[Prompt]]:
+        """Return what makes room for one seat and builds its prompt anew, when a server turns out to hold less than it said."""
+
+        async def shorten() -> Prompt:
+            await self.make_room([seat], build, answer_tokens)
+            return build(seat)
+
+        return shorten
 
     def _oldest_full_round(self) -> int | None:
         condensed = self.state.transcript.digests or {}

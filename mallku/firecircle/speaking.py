@@ -116,7 +116,8 @@ class Speaking:
         after = len(here.state.floor.get(index, {}))
         turn_id = f"floor{index}.{after}.{seat.name}"
         prompt = self._floor_prompt(index, plan, step, seat)
-        turn = Turn(id=turn_id, seat=seat, round_index=index, prompt=prompt, settings=seat.asked(schema=step.schema))
+        settings, shorten = seat.asked(schema=step.schema), here.shortening(seat, partial(self._floor_prompt, index, plan, step), None)
+        turn = Turn(id=turn_id, seat=seat, round_index=index, prompt=prompt, settings=settings, shorten=shorten)
         answer = await here.asker.ask(turn)
         asked: dict[str, Any] = {"turn": turn_id, "seat": seat.name, "round_index": index, "after": after, "asked": step.kind}
         if isinstance(answer, GaveUp):
@@ -165,7 +166,8 @@ class Speaking:
         turn_id = f"r{index}.{seat.name}" if not had else f"r{index}.{seat.name}#{had + 1}"
         prompt = self._prompt(index, plan, seat)
         settings = seat.asked(stop=(*seat.settings.stop, *FRAME_STOPS), max_tokens=plan.max_tokens, temperature=plan.temperature)
-        turn = Turn(id=turn_id, seat=seat, round_index=index, prompt=prompt, settings=settings)
+        shorten = here.shortening(seat, partial(self._prompt, index, plan), settings.max_tokens)
+        turn = Turn(id=turn_id, seat=seat, round_index=index, prompt=prompt, settings=settings, shorten=shorten)
         too_long = await here.overflow(seat, prompt, settings.max_tokens)
         answer = here.asker.refused(turn, too_long) if too_long else await here.asker.ask(turn)
         if isinstance(answer, GaveUp):

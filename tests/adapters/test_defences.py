@@ -71,17 +71,19 @@ async def test_01_an_html_page_is_not_an_empty_list_of_models():
 
 
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "kind"),
     [
-        as_json({"error": "Unexpected endpoint or method."}),
-        Reply(body=b"<html>hello</html>", kind="text/html"),
-        as_json({"choices": None, "error": {"message": "not found"}}),
+        (as_json({"error": "Unexpected endpoint or method."}), ProtocolViolation),
+        (Reply(body=b"<html>hello</html>", kind="text/html"), ProtocolViolation),
+        (as_json({"choices": None, "error": {"message": "The model `m` does not exist"}}), ModelNotFound),
+        (as_json({"choices": [], "text": "the model crashed", "error_code": 50001}), EndpointUnreachable),
+        (stream(b'data: {"error": "Trying to keep the first 900 tokens"}\n\n', "yes"), ContextOverflow),
     ],
-    ids=["error", "html", "null choices"],
+    ids=["error", "html", "null choices", "error code", "error inside a stream that goes on"],
 )
-async def test_01_a_200_that_is_no_answer_is_an_error(reply):
+async def test_01_a_200_that_is_no_answer_is_the_error_that_it_tells_of(reply, kind):
     async with StandIn(reply) as server:
-        with pytest.raises(ParticipantError) as caught:
+        with pytest.raises(kind) as caught:
             await run(server)
 
     assert server.url in str(caught.value)

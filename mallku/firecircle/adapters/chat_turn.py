@@ -89,7 +89,7 @@ class ChatTurn:
                 elif refused.facts.kind == "shared memory full":
                     self._known.endpoint.admission.halve(seen=seen)
                     raise
-                elif spoke or not self._learn(refused):
+                elif spoke or not self._learn(refused, prompt):
                     raise refused.error from None
             except _SilentStreamError as silent:
                 # asked for a whole answer, most servers say what was wrong
@@ -247,11 +247,17 @@ class ChatTurn:
         profile = self._known.profile
         self._known.profile = profile.knowing("it ignores `response_format`", dialect=replace(profile.dialect, rung="prompt"))
 
-    def _learn(self, refused: RefusedError) -> bool:
+    def _learn(self, refused: RefusedError, prompt: Prompt) -> bool:
         """Take a lesson from a refusal; False if there is none."""
         profile = self._known.profile
         if refused.facts.kind == "overflow" and refused.facts.window:
             self._known.profile = profile.knowing(f"its window is {refused.facts.window} tokens", window=refused.facts.window)
+            return False
+        if refused.facts.kind == "overflow":
+            # no figure was given, so all that is known is that it holds less than this prompt
+            less = estimated_tokens(prompt, profile) - 1
+            if profile.window is None or less < profile.window:
+                self._known.profile = profile.knowing(f"it holds fewer than {less + 1} tokens", window=less)
             return False
         lesson = adapted(profile.dialect, refused.facts, sent=refused.sent)
         if lesson is None:
