@@ -26,6 +26,8 @@ class ChatAnswer:
         self._stop: Final = stop
         self.pieces = 0
         """Content and reasoning pieces so far; an estimate of tokens where nobody counts."""
+        self.chars = 0
+        """Characters of content and reasoning so far."""
         self.finish = ""
         """The server's finish reason, or empty."""
         self.usage: Usage | None = None
@@ -120,6 +122,7 @@ class ChatAnswer:
         if chunk.text:
             out.extend(self._channels.add_text(chunk.text))
         self.pieces += bool(chunk.reasoning or chunk.text)
+        self.chars += len(chunk.reasoning) + len(chunk.text)
         return out
 
     def _note(self, chunk: Chunk) -> None:

@@ -656,3 +656,48 @@ async def test_21_missing_or_strange_usage_breaks_nothing(counts):
         response, _ = await run(server)
 
     assert (response.text, response.usage.estimated) == ("yes", True)
+
+
+async def test_07_a_warm_model_is_not_waited_for_as_if_it_were_cold():
+    async with StandIn([stream("yes"), Reply(before_s=60)]) as server:
+        participant = OpenAICompatible(server.url)
+        await participant.connect()
+        endpoint, asked = participant._known.endpoint, Deadlines(first_token=300)
+        cold = endpoint.deadlines(asked, model="m", tokens=1000)
+        await said(participant)
+        warm = endpoint.deadlines(asked, model="m", tokens=1000)
+        endpoint.read_in(100.0, tokens=1000)
+        slow = [endpoint.deadlines(asked, model="m", tokens=tokens).first_token for tokens in (100, 500)]
+        endpoint._warm_since["m"] -= 600
+        cold_again = endpoint.deadlines(asked, model="m", tokens=1000)
+        await participant.close()
+
+    assert (cold.first_token, warm.first_token, slow, cold_again.first_token) == (300, 80.0, [100.0, 260.0], 300)
+
+
+async def test_07_the_deadline_of_a_warm_model_is_the_one_that_is_kept(monkeypatch):
+    monkeypatch.setattr("mallku.firecircle.adapters.endpoint._WARM_FIRST_TOKEN_S", 0.2)
+    async with StandIn([stream("yes"), Reply(before_s=60)]) as server:
+        participant = OpenAICompatible(server.url)
+        await said(participant)
+        with pytest.raises(DeadlineExceeded, match="first token"):
+            await said(participant)
+        await participant.close()
+
+
+async def test_13_an_answer_far_beyond_its_cap_is_ended_and_kept():
+    pieces = [f"{number} reasons. " for number in range(2000)]
+    async with StandIn(Reply(body=[chunk(piece) for piece in pieces] * 2, kind="text/event-stream", hang=True)) as server:
+        with pytest.raises(AnswerCutShort, match=r"far beyond the 8 tokens") as caught:
+            await run(server, max_tokens=8)
+
+    assert caught.value.partial_text.startswith("0 reasons. 1 reasons.")
+
+
+async def test_13_private_thoughts_without_end_are_ended_too():
+    pieces = [chunk(reasoning=f"{number} doubts. ") for number in range(2000)]
+    async with StandIn(Reply(body=pieces, kind="text/event-stream", hang=True)) as server:
+        with pytest.raises(AnswerCutShort, match=r"far beyond the 8 tokens") as caught:
+            await run(server, max_tokens=8)
+
+    assert caught.value.partial_text == ""

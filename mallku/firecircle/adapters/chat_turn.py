@@ -26,6 +26,8 @@ _LOADING_POLL_S: Final = 1.0
 _READ_OUT_S: Final = 0.25
 _READ_OUT_PIECES: Final = 16
 _THINKING_CAP: Final = 4
+_MOST_CHARS_PER_TOKEN: Final = 64
+_MOST_CHARS_BESIDES: Final = 4096
 
 
 class _SilentStreamError(Exception):
@@ -120,6 +122,7 @@ class ChatTurn:
         body = write_request(prompt, settings, dialect, model=profile.model)
         unsent_stops = settings.stop if "stop" in profile.dialect.refused else settings.stop[4:]
         answer = ChatAnswer(opened=profile.dialect.reasoning_opened, stop=unsent_stops)
+        most_chars = (settings.max_tokens or 0) * _MOST_CHARS_PER_TOKEN + _MOST_CHARS_BESIDES
         try:
             async with self._connection.send(body, profile, clock) as pieces:
                 while (piece := await self._next(pieces)) is not None:
@@ -131,7 +134,7 @@ class ChatTurn:
                         yield delta
                     if answer.ended:
                         await _read_out(pieces)
-                    if answer.error or answer.ended or answer.stopped_by() or self._loops(answer):
+                    if answer.error or answer.ended or answer.stopped_by() or self._loops(answer) or answer.chars > most_chars:
                         break
             for delta in answer.end():
                 yield delta
@@ -167,6 +170,12 @@ class ChatTurn:
                 f"{self._url} repeats itself without end.",
                 hint="Try another model, a higher temperature or a repetition penalty.",
                 partial_text=text[: len(text) - looping].rstrip(),
+            )
+        if answer.chars > (settings.max_tokens or 0) * _MOST_CHARS_PER_TOKEN + _MOST_CHARS_BESIDES:
+            raise AnswerCutShort(
+                f"{self._url} goes on after {answer.chars} characters, far beyond the {settings.max_tokens} tokens it was asked for.",
+                hint="It ignores `max_tokens`; look into the server's log.",
+                partial_text=text,
             )
         if not answer.finish and not stopped:
             self._raise_incomplete(answer, prompt, settings)

@@ -8,6 +8,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from mallku.catalog.endpoint_facts import EndpointFacts
 from mallku.catalog.server_presets import preset
+from mallku.dialogue.prompt import Deadlines
 from mallku.firecircle.adapters.admission import Admission
 from mallku.firecircle.adapters.circuit_breaker import CircuitBreaker
 from mallku.wire.dialect import Dialect, dialect_of
@@ -16,6 +17,9 @@ BYTES_PER_TOKEN: Final = 3.0
 """UTF-8 bytes that are counted as one token until an endpoint has reported how many it was: few tokenizers need more tokens."""
 
 _WARM_FOR_S: Final = 240.0
+_WARM_FIRST_TOKEN_S: Final = 60.0
+_SLOWEST_READING: Final = 1 / 50
+_READING_MARGIN: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +81,33 @@ class Endpoint:
         self._loads_on_demand = loads_on_demand
         self._opening: dict[str, asyncio.Lock] = {}
         self._warm_since: dict[str, float] = {}
+        self._seconds_per_token = 0.0
 
     def is_cold(self, model: str) -> bool:
         """Whether the next request for `model` may have to wait until it is loaded."""
-        if not self._loads_on_demand:
-            return False
-        warm_since = self._warm_since.get(model)
-        return warm_since is None or asyncio.get_running_loop().time() - warm_since > _WARM_FOR_S
+        return self._loads_on_demand and not self._is_warm(model)
 
     def keep_warm(self, model: str) -> None:
         """Note that `model` has just answered."""
-        if self._loads_on_demand:
-            self._warm_since[model] = asyncio.get_running_loop().time()
+        self._warm_since[model] = asyncio.get_running_loop().time()
+
+    def read_in(self, seconds: float, *, tokens: int) -> None:
+        """Note how long it took from a request of so many tokens to the first one of the answer."""
+        self._seconds_per_token = max(self._seconds_per_token, seconds / max(1, tokens))
+
+    def deadlines(self, asked: Deadlines, *, model: str, tokens: int) -> Deadlines:
+        """Return the deadlines of a request of so many tokens: a model that has just answered need not be waited for as if it were cold.
+
+        A warm model has a minute, and time to read the prompt: at 50 tokens a second, or four times as long as it ever took here.
+        """
+        if asked.first_token is None or not self._is_warm(model):
+            return asked
+        reading = tokens * max(_SLOWEST_READING, _READING_MARGIN * self._seconds_per_token)
+        return replace(asked, first_token=min(asked.first_token, _WARM_FIRST_TOKEN_S + reading))
+
+    def _is_warm(self, model: str) -> bool:
+        warm_since = self._warm_since.get(model)
+        return warm_since is not None and asyncio.get_running_loop().time() - warm_since <= _WARM_FOR_S
 
     @asynccontextmanager
     async def opened(self, model: str) -> AsyncIterator[None]:

@@ -198,10 +198,13 @@ class OpenAICompatible:
         tokens = needed + (settings.max_tokens or 0)
         async with endpoint.admission.admitted(tokens=tokens, model=model), AsyncExitStack() as opening:
             await opening.enter_async_context(endpoint.opened(model))
-            turn = ChatTurn(connection, known, TurnClock(settings.deadlines))
+            clock = TurnClock(endpoint.deadlines(settings.deadlines, model=model, tokens=needed))
+            turn = ChatTurn(connection, known, clock)
             async with aclosing(turn.answer(prompt, settings)) as parts:
                 async for part in parts:
                     endpoint.keep_warm(model)
+                    if isinstance(part, Response) and clock.first_token_s is not None:
+                        endpoint.read_in(clock.first_token_s, tokens=needed)
                     await opening.aclose()
                     yield part
 
