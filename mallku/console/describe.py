@@ -167,6 +167,23 @@ def failure_words(event: kinds.TurnFailed) -> str:
     return f"{one_line(event.seat)} could not answer: {one_line(event.message, 400)}{again}"
 
 
+def drift_words(event: kinds.DriftNoticed) -> str:
+    """Return that a round has left the question."""
+    return f"Round {event.round_index + 1} has left the question: {event.figure:.0%} of its statements take up nothing of it."
+
+
+def quorum_words(event: kinds.QuorumMissed) -> str:
+    """Return that too few seats took part in a round."""
+    took_part = f"{len(event.took_part)} of {len(event.seats)} seats took part"
+    return f"Round {event.round_index + 1} lacks its quorum: {took_part} ({listed(event.took_part)}), {event.needed} were needed."
+
+
+def ending_words(event: kinds.RoundsEnded) -> str:
+    """Return why the rounds end before all were held."""
+    unheard = f" Not heard in this round: {listed(event.unheard)}." if event.unheard else ""
+    return f"The rounds end here, {event.reason}: {event.detail}{unheard}"
+
+
 def record_words(deliberation: str, journal: str | None) -> str:
     """Return where the record is and how to come back to it."""
     named = f" --journal {journal}" if journal else ""

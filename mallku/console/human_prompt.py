@@ -84,7 +84,7 @@ class HumanPrompt:
 
     @staticmethod
     def _asked(turn: HumanTurn) -> str:
-        own = turn.prompt.user[turn.prompt.shared_chars :]
+        own = turn.prompt.user[_turn_begins(turn) :]
         return printable(unescape(_TURN.sub("", own))).strip()
 
     async def _statement(self, turn: HumanTurn) -> str | None:
@@ -99,7 +99,7 @@ class HumanPrompt:
                 case "/pass":
                     return None
                 case "/read":
-                    self._write(_read_aloud(turn.prompt.user[: turn.prompt.shared_chars]))
+                    self._write(_read_aloud(turn.prompt.user[: _turn_begins(turn)]))
                 case "/edit":
                     return await self._edited("\n".join(lines), turn)
                 case "" if lines:
@@ -155,7 +155,7 @@ class HumanPrompt:
             if line is None or line.strip() == "/pass":
                 return None
             if line.strip() == "/read":
-                self._write(_read_aloud(turn.prompt.user[: turn.prompt.shared_chars]))
+                self._write(_read_aloud(turn.prompt.user[: _turn_begins(turn)]))
                 continue
             filled = _filled(kind, line, labels)
             needs_reason = filled.get("position") == "block"
@@ -182,6 +182,12 @@ class HumanPrompt:
     @staticmethod
     def _width() -> int:
         return min(WIDEST, shutil.get_terminal_size().columns)
+
+
+def _turn_begins(turn: HumanTurn) -> int:
+    """Return where the statements end and the seat's own task begins; no statement can imitate that mark."""
+    place = turn.prompt.user.rfind("<turn>")
+    return place if place >= 0 else turn.prompt.shared_chars
 
 
 def _read_aloud(shared: str) -> str:

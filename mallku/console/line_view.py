@@ -92,7 +92,11 @@ class LineView:
             case kinds.TranscriptCondensed():
                 self.say(f"Round {event.round_index + 1} no longer fits in {event.window} tokens and is read as a digest from now on.")
             case kinds.DriftNoticed():
-                self.say(f"Round {event.round_index + 1} has left the question ({event.figure:.2f} of it is taken up).")
+                self.say(describe.drift_words(event))
+            case kinds.QuorumMissed():
+                self.say(describe.quorum_words(event))
+            case kinds.RoundsEnded():
+                self.say(describe.ending_words(event))
             case kinds.PositionChanged() if describe.secrecy(self._state) == "public":
                 self.say(f"{event.seat} moved from {event.before} to {event.after}, {event.cause}.")
             case _:

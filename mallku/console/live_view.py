@@ -136,7 +136,11 @@ class LiveView:
             case kinds.ConvenerRemarked():
                 self._print(self._blocks.said("Convener", event.text, "remark"))
             case kinds.DriftNoticed():
-                self.say(f"Round {event.round_index + 1} has left the question ({event.figure:.2f} of it is taken up).", "warn")
+                self.say(describe.drift_words(event), "warn")
+            case kinds.QuorumMissed():
+                self.say(describe.quorum_words(event), "bad")
+            case kinds.RoundsEnded():
+                self.say(describe.ending_words(event))
             case kinds.SubscriberFailed():
                 self.say(f"The subscriber {event.subscriber} failed: {event.error}", "warn")
             case _:

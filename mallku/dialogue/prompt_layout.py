@@ -2,7 +2,8 @@
 
 Every seat reads `[system: charter][user: question, statements so far, <turn>]`. All that comes before `<turn>` is byte-identical for
 every seat that sees the same statements, and the prompt of a later turn starts with the bytes of an earlier one; so a
-server's prefix cache hits, and the in-process engine computes each statement once for the whole circle.
+server's prefix cache hits, and the in-process engine computes each statement once for the whole circle. Only where a seat must read
+statements in an order or under names of its own do these stand behind the shared part; each seat then reads them for itself.
 
 Peers' words stand inside `<statement>` tags. `<` is escaped in everything that a person or a model wrote, so no statement can close its
 own tag, open another, imitate a seat or carry a chat template's control token.
@@ -53,6 +54,8 @@ class TurnRequest:
     """The options of a ballot, in the order in which this seat reads them."""
     masks: tuple[tuple[str, str], ...] = ()
     """Pairs (seat, mask) that this reader sees instead of names; empty to show names."""
+    apart: Sequence[Statement] = ()
+    """Statements that this seat reads in an order or under names of its own, masked already; they stand behind all that is shared."""
 
 
 def escape(text: str) -> str:
@@ -78,7 +81,8 @@ def lay_out(transcript: Transcript, turn: TurnRequest, *, charter: str = CHARTER
     deliberation does not lay out the same statement again for every turn.
     """
     shared = lay_out_shared(transcript, masks=dict(turn.masks), blocks=blocks)
-    return Prompt(system=charter, user=shared + lay_out_turn(turn), shared_chars=len(shared), seat=turn.seat)
+    apart = "".join(lay_out_statement(statement, {}) for statement in turn.apart)
+    return Prompt(system=charter, user=shared + apart + lay_out_turn(turn), shared_chars=len(shared), seat=turn.seat)
 
 
 def lay_out_shared(transcript: Transcript, *, masks: dict[str, str] | None = None, blocks: dict[str, str] | None = None) -> str:

@@ -143,6 +143,8 @@ class RoundOpened(Event):
     """How many rounds the plan has."""
     masks: Mapping[str, str] = field(default_factory=dict)
     """Masks shown instead of names in this round, by seat; empty if names are shown."""
+    readings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each seat the order in which it reads the turns of the round before; empty if all read them as they were said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +260,8 @@ class StatementMade(Event):
     """True if the answer broke off and this is what had arrived."""
     trimmed: str = ""
     """Text that was cut off because it spoke for another seat; kept here, not part of the statement."""
+    as_written: str = ""
+    """The answer as it came, where names were put back for the masks in it; empty where nothing was changed."""
     finish_reason: FinishReason = "stop"
     """Why the answer ended."""
     model: str = ""
@@ -435,6 +439,23 @@ class PositionChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerKept(Event):
+    """The last ballot was held against the one before the exchange; every change of position has its own event."""
+
+    kind: Literal["ledger_kept"] = "ledger_kept"
+    baseline: BallotStage = ""
+    """The ballot before, or empty where none can be compared."""
+    compared: BallotStage = ""
+    """The last ballot among the same options, or empty where none was held."""
+    held: tuple[str, ...] = ()
+    """Seats that stand where they stood."""
+    unjudged: Mapping[str, str] = field(default_factory=dict)
+    """Seats of which it cannot be said, with the reason."""
+    reason: str = ""
+    """Why no change can be judged at all, or empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DissentRecorded(Event):
     """A seat that did not support the outcome said why, in its own words."""
 
@@ -511,6 +532,25 @@ class RoundsEnded(Event):
     """The reason in a word: agreement, stability, impasse, budget …"""
     detail: str
     """The figures behind it, in a sentence."""
+    in_round: int | None = None
+    """Index of the round that was broken off by it; None if it came between rounds."""
+    unheard: tuple[str, ...] = ()
+    """Seats that had not had a turn in that round."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumMissed(Event):
+    """Fewer seats took part in a round than its quorum asks for."""
+
+    kind: Literal["quorum_missed"] = "quorum_missed"
+    round_index: int
+    """Index of the round."""
+    took_part: tuple[str, ...]
+    """Seats that spoke in it or passed."""
+    seats: tuple[str, ...]
+    """Seats of the round, lost ones included."""
+    needed: int
+    """How many had to take part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -582,11 +622,13 @@ AnyEvent = (
     | BallotSpoiled
     | BallotCounted
     | PositionChanged
+    | LedgerKept
     | DissentRecorded
     | SummaryWritten
     | ConvenerRemarked
     | DriftNoticed
     | RoundsEnded
+    | QuorumMissed
     | DeliberationInterrupted
     | DeliberationEnded
     | SubscriberFailed

@@ -17,7 +17,8 @@ from mallku.events.kinds import BallotStage
 from mallku.firecircle.asking import GaveUp, Turn
 from mallku.firecircle.ballot_papers import BallotPaper, ballot_papers, paper_as_read
 from mallku.firecircle.decisions import DecisionRule, count_under_all, decide, decision_rule, valid_ballots
-from mallku.firecircle.independence import Change, keep_ledger
+from mallku.firecircle.ledger_keeping import POLL, ballot_before, ledger_facts
+from mallku.firecircle.masks import mask_statements
 from mallku.firecircle.proceedings import Proceedings
 from mallku.firecircle.seat import Seat, derived_seed
 from mallku.firecircle.speaking import all_of
@@ -29,9 +30,6 @@ DISSENT_INSTRUCTION = (
     "The outcome is {label}: {text}\nYou did not support the outcome. Say in your own words why, in two or three sentences."
 )
 """What a seat in the minority is asked."""
-
-POLL = "poll-"
-"""Stages of ballots between rounds begin with this; the index of the round follows."""
 
 _ATTEMPTS = 2
 
@@ -47,12 +45,30 @@ class Balloting:
     async def decide(self) -> None:
         """Hold the final ballot, and before it what the plan asks for: the isolated re-ask, the choice of one proposal."""
         here = self._here
-        if here.plan.decision.control_ballot and here.state.transcript.options:
+        if here.plan.decision.control_ballot and self._can_be_compared():
             await self.hold("control")
         if self._rule.ballot_kind == "position" and len(self._options("selection")) > 1:
             await self.hold("selection")
         await self.hold("final")
         await self._keep_ledger()
+
+    def due_after(self, index: int) -> tuple[BallotStage, ...]:
+        """Return the ballots that the plan holds after this round."""
+        decision, rounds = self._here.plan.decision, self._here.plan.rounds
+        last, given, candidates = len(rounds) - 1, bool(self._here.state.transcript.options), decision.candidates_from
+        if given:
+            polled = index > 0 and decision.polls
+        else:
+            # Where the statements of an earlier round than the last are voted on, a ballot on them before the exchange about them.
+            first = 0 < index == candidates and decision.ballot_before
+            polled = rounds[index].ranked or first or (candidates is not None and index > candidates and decision.polls)
+        before = ("before",) if index == 0 and decision.ballot_before else ()
+        return (*before, f"{POLL}{index}") if polled and index < last else before
+
+    def _can_be_compared(self) -> bool:
+        """Whether a ballot before the exchange was about what the last one will be about."""
+        rule = self._selection if self._rule.ballot_kind == "position" and len(self._options("selection")) > 1 else self._rule
+        return ballot_before(self._here.state, self._options("control"), rule.ballot_kind) is not None
 
     async def hold(self, stage: BallotStage) -> None:
         """Open the ballot, let every present seat vote at the same time, count.
@@ -84,7 +100,7 @@ class Balloting:
             here.state.seats,
             seed=here.seed,
             tie_break=decision.tie_break,
-            quorum=decision.quorum,
+            quorum=float(decision.quorum),
             exclude_self_votes=self._bars_own(options),
         )
         counted = valid_ballots(rule.ballot_kind, ballots, options, here.state.seats, exclude_self_votes=self._bars_own(options))
@@ -93,8 +109,15 @@ class Balloting:
         await here.recorder.record(kinds.BallotCounted, stage=stage, verdict=outcome, recounts=recounts)
 
     def _rule_for(self, stage: BallotStage) -> DecisionRule:
-        of_statements = stage.startswith(POLL) and not self._here.state.transcript.options
-        return self._selection if of_statements or (self._rule.ballot_kind == "position" and stage != "final") else self._rule
+        if stage == "final" or (self._rule.ballot_kind == "position" and len(self._options(stage)) == 1):
+            return self._rule
+        return self._selection if self._ranks(stage) or self._rule.ballot_kind == "position" else self._rule
+
+    def _ranks(self, stage: BallotStage) -> bool:
+        """Whether this ballot only ranks the statements of a `ranked` round."""
+        if not stage.startswith(POLL) or self._here.state.transcript.options:
+            return False
+        return self._here.plan.rounds[int(stage.removeprefix(POLL))].ranked
 
     def _opening(self, stage: BallotStage, rule: DecisionRule) -> dict[str, Any]:
         here = self._here
@@ -130,11 +153,16 @@ class Balloting:
     def _candidate_round(self, stage: BallotStage) -> int:
         if stage == "before":
             return 0
-        if stage.startswith(POLL):
-            return int(stage.removeprefix(POLL))
         chosen = self._here.plan.decision.candidates_from
-        spoken = [index for index in sorted(self._here.state.rounds) if self._here.state.candidates(index)]
-        return chosen if chosen is not None else (spoken or [0])[-1]
+        if self._ranks(stage):
+            return int(stage.removeprefix(POLL))
+        if chosen is not None:
+            return chosen
+        state = self._here.state
+        spoken = [index for index in sorted(state.rounds) if state.candidates(index)]
+        # Where a round was broken off, those who had not spoken in it would have no statement to be voted for.
+        broken_off = state.rounds_ended.in_round if state.rounds_ended and state.rounds_ended.unheard else None
+        return ([index for index in spoken if index != broken_off] or spoken or [0])[-1]
 
     def _bars_own(self, options: Sequence[Option]) -> bool:
         authors = {option.author for option in options if option.author}
@@ -148,11 +176,28 @@ class Balloting:
         """
         said, given = self._here.state.transcript.statements, bool(self._here.state.transcript.options)
         if stage in {"before", "control"}:
-            return tuple(one for one in said if given and one.seat == seat.name and one.round_index == 0)
+            opening_stands_apart = given or self._candidate_round(stage) > 0
+            return tuple(one for one in said if opening_stands_apart and one.seat == seat.name and one.round_index == 0)
         if given:
             return said
         candidates = self._candidate_round(stage)
         return tuple(one for one in said if one.round_index < candidates or one.round_kind == REMARK)
+
+    def _talk_about(self, stage: BallotStage, paper: BallotPaper) -> tuple[Statement, ...]:
+        """Return what was said about the statements on the paper after they stood, their authors called by the labels on this paper."""
+        state = self._here.state
+        if state.transcript.options or stage in {"before", "control"}:
+            return ()
+        round_index, by_label = self._candidate_round(stage), {option.label: option for option in state.ballots[stage].opened.options}
+        labels = {real: shown for shown, real in paper.original.items()}
+        authors = {option.author: f"Author of {labels[label]}" for label, option in reversed(by_label.items()) if label in labels}
+        digests = state.transcript.digests or {}
+        later = [
+            said
+            for said in state.transcript.statements
+            if said.round_index > round_index and said.round_kind != REMARK and said.round_index not in digests
+        ]
+        return mask_statements(later, {name: mask for name, mask in authors.items() if name != paper.reader})
 
     def _paper(self, stage: BallotStage, seat: Seat) -> BallotPaper:
         opened = self._here.state.ballots[stage].opened
@@ -160,8 +205,14 @@ class Balloting:
 
     def _prompt(self, stage: BallotStage, seat: Seat, complaint: str) -> Prompt:
         instruction = ballot_instruction(self._rule_for(stage).ballot_kind)
-        options = self._paper(stage, seat).options
-        request = self._here.request(seat, round_title="ballot", instruction=f"{instruction}\n{escape(complaint)}".strip(), options=options)
+        paper = self._paper(stage, seat)
+        request = self._here.request(
+            seat,
+            round_title="ballot",
+            instruction=f"{instruction}\n{escape(complaint)}".strip(),
+            options=paper.options,
+            apart=self._talk_about(stage, paper),
+        )
         return self._here.prompt(request, self._seen(stage, seat))
 
     async def _vote(self, stage: BallotStage, kind: BallotKind, seat: Seat) -> None:
@@ -193,24 +244,10 @@ class Balloting:
         await here.recorder.record(kinds.BallotSpoiled, turn=turn_id, stage=stage, spoiled=cast)
 
     async def _keep_ledger(self) -> None:
-        """Record every change of position between the ballot before and the final one, where both are about the same options."""
-        here, ballots = self._here, self._here.state.ballots
-        before, final = ballots.get("before"), ballots.get("selection", ballots["final"])
-        if before is None or before.opened.options != final.opened.options:
-            return
-        control = ballots.get("control")
-        ledger = keep_ledger(
-            before.cast,
-            final.cast,
-            here.state.transcript,
-            final.opened.options,
-            alone=control.cast if control else None,
-            names=here.state.seats,
-        )
-        noted = {change.seat for change in here.state.changes}
-        facts = [(kinds.PositionChanged, _moved(change)) for change in ledger.moved if change.seat not in noted]
+        """Record every change of position, and what of it cannot be judged."""
+        facts = ledger_facts(self._here.state)
         if facts:
-            await here.recorder.record_all(facts)
+            await self._here.recorder.record_all(facts)
 
     async def hear_dissent(self) -> None:
         """Ask every seat that does not support the outcome for its reasons; they stand in the record in its own words."""
@@ -254,21 +291,6 @@ class Balloting:
                 usage=answer.usage,
                 timings=answer.timings,
             )
-
-
-def _stand(position: Sequence[str]) -> str:
-    return " = ".join(position) or "abstention"
-
-
-def _moved(change: Change) -> dict[str, Any]:
-    return {
-        "seat": change.seat,
-        "before": _stand(change.before),
-        "after": _stand(change.after),
-        "cause": change.kind,
-        "turns": change.turns,
-        "explanation": " ".join(change.lines),
-    }
 
 
 def _cast(turn: str, stage: BallotStage, ballot: Ballot, answer: Response, *, repaired: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Endings: conditions under which a deliberation ends, each naming its reason. They compose with `|` and `&`.
 
-The orchestrator asks them between rounds and polls; no participant's words ever end a deliberation.
+The orchestrator asks them between rounds and polls, and inside a round before each further turn; no participant's words ever end a
+deliberation.
 """
 
 import difflib
@@ -34,6 +35,8 @@ class Progress:
     """For each round the share of statements that left the question; None where that cannot be said."""
     seconds: float = 0.0
     """Seconds since the deliberation began."""
+    away_s: float = 0.0
+    """Seconds of these between a break and the resumption, when nobody was at work."""
     tokens: int | None = 0
     """Tokens read and written, or None if nobody counted."""
     joules: float | None = None
@@ -178,7 +181,7 @@ def budget(*, tokens: float | None = None, seconds: float | None = None, joules:
 
     def check(progress: Progress) -> Ending | None:
         for unit, limit in given.items():
-            used: float | None = getattr(progress, unit)
+            used: float | None = progress.seconds - progress.away_s if unit == "seconds" else getattr(progress, unit)
             if used is not None and used >= limit:
                 return Ending(reason="budget", detail=f"{used:g} of {limit:g} {unit} are used.")
         return None
@@ -188,7 +191,7 @@ def budget(*, tokens: float | None = None, seconds: float | None = None, joules:
 
 
 def deadline(seconds: float) -> Condition:
-    """End when this many seconds have passed since the beginning."""
+    """End when this many seconds have passed since the beginning, breaks included."""
     _check("The seconds of `deadline`", seconds, above=0.0)
 
     def check(progress: Progress) -> Ending | None:

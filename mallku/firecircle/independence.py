@@ -75,6 +75,7 @@ def keep_ledger(
     *,
     alone: Mapping[str, Ballot] | None = None,
     names: Sequence[str] = (),
+    since: int = 0,
 ) -> Ledger:
     """Compare ballots over the same options, seat by seat.
 
@@ -90,12 +91,13 @@ def keep_ledger(
         options: What the ballots are about.
         alone: Ballots of the isolated re-ask, by seat.
         names: Names, or masks, under which a reason may mention a speaker; those of the seats if empty.
+        since: First round whose statements were not heard before the opening ballot; only these can have moved anybody.
     """
     labels = tuple(option.label for option in options)
     first = {seat: position_of(ballot, labels) for seat, ballot in opening.items()}
     again = {seat: position_of(ballot, labels) for seat, ballot in (alone or {}).items()}
     last = {seat: position_of(ballot, labels) for seat, ballot in final.items()}
-    reader = _Reader(transcript, options, names or tuple(first))
+    reader = _Reader(transcript, options, names or tuple(first), since)
     changes = tuple(
         _change(seat, first, again.get(seat), last[seat], reader.takes_up(seat, final[seat].reason)) for seat in first if seat in last
     )
@@ -180,19 +182,19 @@ def _in_words(
 class _Reader:
     """Finds whose content a reason takes up."""
 
-    def __init__(self, transcript: Transcript, options: Sequence[Option], names: Sequence[str]) -> None:
+    def __init__(self, transcript: Transcript, options: Sequence[Option], names: Sequence[str], since: int) -> None:
         self._common = content_stems(" ".join([transcript.question, transcript.context, *(option.text for option in options), *names]))
         self._said = [
-            (statement.turn, statement.seat, content_stems(statement.text))
+            (statement.turn, statement.seat, content_stems(statement.text), statement.round_index >= since)
             for statement in transcript.statements
             if statement.round_kind != REMARK
         ]
 
     def takes_up(self, seat: str, reason: str) -> tuple[str, ...]:
         """Return the turns of others that share at least two content words with the reason, the seat's own earlier words left out."""
-        own = frozenset().union(*(stems for _, speaker, stems in self._said if speaker == seat))
+        own = frozenset().union(*(stems for _, speaker, stems, _ in self._said if speaker == seat))
         new = content_stems(reason) - self._common - own
-        return tuple(turn for turn, speaker, stems in self._said if speaker != seat and len(new & stems) >= _TAKEN_UP)
+        return tuple(turn for turn, speaker, stems, late in self._said if late and speaker != seat and len(new & stems) >= _TAKEN_UP)
 
 
 def shared_weights(weights: Mapping[str, str]) -> str:

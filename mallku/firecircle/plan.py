@@ -6,6 +6,7 @@ from typing import Final, Literal
 from mallku.dialogue.round_kinds import EXCHANGE_INSTRUCTION, INSTRUCTIONS, RoundKind
 from mallku.dialogue.verdict import Secrecy
 from mallku.errors import ConfigurationError
+from mallku.firecircle.turn_orders import turn_order
 from mallku.firecircle.visibility import Paradigm, Visibility
 
 FailureStrategy = Literal["strict", "adaptive", "substitute", "wait-and-retry"]
@@ -50,8 +51,11 @@ class RoundPlan:
     """How far a seat looks: at nothing the others said, at the rounds before, or at everything so far."""
     paradigm: Paradigm = "memory"
     """Whom a seat hears at all."""
-    masked: bool = False
-    """Whether speakers are shown under masks instead of names."""
+    masked: bool | None = None
+    """Whether speakers are shown under masks instead of names; None is yes in a round of critique, unless participants name each other
+    in its order."""
+    shuffled: bool | None = None
+    """Whether each seat reads the statements of the round before in an order of its own; None is yes where the round is masked."""
     max_words: int | None = 90
     """Length asked of each statement, in words."""
     max_tokens: int | None = None
@@ -71,11 +75,26 @@ class RoundPlan:
     counted under the `selection_rule`, and held only where no options are given and another round follows."""
     only_if: Literal["", "divergence"] = ""
     """When the round takes place: always, or only if the ballots before it diverge."""
+    quorum: float = 0.0
+    """Share of the round's seats, lost ones included, that must take part in it, by speaking or by passing; 0 asks for none."""
+    without_quorum: Literal["end", "go-on"] = "end"
+    """What happens where the quorum is not reached: the deliberation fails at once, undecided; or it goes on and its result says so."""
 
     @property
     def shown_title(self) -> str:
         """The title, or the kind where there is none."""
         return self.title or self.kind
+
+    @property
+    def hides_names(self) -> bool:
+        """Whether the round is masked, after its default."""
+        return self.masked if self.masked is not None else self.kind == "critique" and not turn_order(self.order).names_seats
+
+    @property
+    def reads_apart(self) -> bool:
+        """Whether each seat reads the statements of the round before in an order of its own, after the default."""
+        wanted = self.shuffled if self.shuffled is not None else self.hides_names
+        return wanted and self.visibility != "sealed"
 
     @property
     def words(self) -> str:

@@ -26,6 +26,9 @@ def check_plan(plan: Plan, seats: Sequence[str]) -> None:
         told = f"The plan asks for {plan.min_seats} seats (`min_seats`), and the circle has {len(seats)}."
         raise ConfigurationError(told, hint="Seat more participants, or ask for fewer.")
     for index, planned in enumerate(plan.rounds):
+        if not 0.0 <= planned.quorum <= 1.0:
+            told = f"The quorum of round {index} is {planned.quorum!r}."
+            raise ConfigurationError(told, hint="Give a share of the round's seats, 0 to 1.")
         order = turn_order(planned.order)
         strangers = [name for name in planned.seats if name not in seats]
         if strangers:
@@ -33,6 +36,9 @@ def check_plan(plan: Plan, seats: Sequence[str]) -> None:
             raise ConfigurationError(told, hint=f"The seats are {', '.join(seats)}.")
         check_limits(Limits(turns=planned.turns_per_seat, share=planned.max_share))
         _check_named_seat(planned.order, f"order of round {index}", seats)
+        if planned.shuffled and planned.visibility == "sealed":
+            told = f"Round {index} is sealed, and its seats are to read the statements before it in orders of their own (`shuffled`)."
+            raise ConfigurationError(told, hint="Show the round before (`visibility`), or leave `shuffled` out.")
         if planned.masked and order.names_seats:
             told = f"Round {index} is masked, and in its order {planned.order!r} participants name each other."
             raise ConfigurationError(told, hint="Show names in this round, or choose another order.")

@@ -71,7 +71,7 @@ def _convert(hint: Any, value: object, place: str) -> Any:
     accepted: tuple[type, ...] = (int, float) if wanted is float else (wanted,)
     if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
         raise ConfigurationError(f"`{place}` is {value!r}.", hint=f"It must be of type {getattr(wanted, '__name__', wanted)}.")
-    return value
+    return float(value) if wanted is float and isinstance(value, int) else value
 
 
 def _one_of(choices: tuple[Any, ...], value: object, place: str) -> object:

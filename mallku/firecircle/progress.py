@@ -1,6 +1,7 @@
 """Where a deliberation stands, in the figures that its endings look at: folded from the state, so that a resumed run ends alike."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mallku.dialogue.transcript import OPTION_LABELS
 from mallku.firecircle.endings import Poll, Progress
@@ -13,17 +14,21 @@ def progress_of(state: DeliberationState) -> Progress:
     """Return the figures. Seconds run from the convening to the last recorded event."""
     indexes = sorted(state.closed_rounds)
     earlier = [[said for before in indexes if before < index for said in state.spoken_in(before)] for index in indexes]
-    began = state.convened.at if state.convened else None
-    return Progress(
+    judged = Progress(
         rounds_done=len(indexes),
         rounds_planned=max((opened.rounds_planned for opened in state.rounds.values()), default=0),
         polls=tuple(_poll(record, state.seats) for record in _comparable(state)),
         novelty=tuple(novelty(state.spoken_in(index), before) for index, before in zip(indexes, earlier, strict=True)),
         drift=tuple(drift(state.transcript, state.spoken_in(index)) for index in indexes),
-        seconds=(state.last_at - began).total_seconds() if began and state.last_at else 0.0,
-        tokens=_tokens(state),
-        joules=_joules(state),
     )
+    return spent_since(judged, state)
+
+
+def spent_since(progress: Progress, state: DeliberationState) -> Progress:
+    """Return the figures with what time and means have been used by now; what is judged by whole rounds and ballots stays as it is."""
+    began = state.convened.at if state.convened else None
+    seconds = (state.last_at - began).total_seconds() if began and state.last_at else 0.0
+    return replace(progress, seconds=seconds, away_s=state.away_s, tokens=_tokens(state), joules=_joules(state))
 
 
 def _comparable(state: DeliberationState) -> list[BallotRecord]:

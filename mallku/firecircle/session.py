@@ -18,6 +18,7 @@ from mallku.firecircle.endings import diverges, ending_condition, first_ending
 from mallku.firecircle.focus import drift
 from mallku.firecircle.proceedings import Proceedings, Stopped
 from mallku.firecircle.progress import progress_of
+from mallku.firecircle.round_quorum import in_words
 from mallku.firecircle.scoring import Scoring
 from mallku.firecircle.speaking import Speaking
 from mallku.firecircle.summing_up import sum_up
@@ -84,7 +85,8 @@ async def _interrupt(here: Proceedings, scoring: Scoring | None, error: BaseExce
 async def _deliberate(here: Proceedings, scoring: Scoring | None) -> Conclusion:
     balloting = Balloting(here) if here.plan.decision.rule != "none" else None
     try:
-        await _rounds(here, Speaking(here), balloting, scoring)
+        endings = [ending_condition(text) for text in here.plan.endings]
+        await _rounds(here, Speaking(here, endings), balloting, scoring)
         if balloting:
             await balloting.decide()
             _check_seats(here)
@@ -100,7 +102,7 @@ async def _deliberate(here: Proceedings, scoring: Scoring | None) -> Conclusion:
 
 async def _rounds(here: Proceedings, speaking: Speaking, balloting: Balloting | None, scoring: Scoring | None) -> None:
     """Hold the plan's rounds with the polls between them, until the plan is done or a condition of its endings holds."""
-    conditions = [ending_condition(text) for text in here.plan.endings]
+    conditions = speaking.endings
     last = len(here.plan.rounds) - 1
     for index, plan in enumerate(here.plan.rounds):
         if here.state.rounds_ended or DECIDING & here.state.ballots.keys():
@@ -114,13 +116,13 @@ async def _rounds(here: Proceedings, speaking: Speaking, balloting: Balloting | 
         if scoring:
             scoring.begin()
         _check_seats(here)
+        _check_quorum(here, index)
         await _notice_drift(here, index)
-        if balloting and index == 0 and here.plan.decision.ballot_before:
-            await balloting.hold("before")
-        elif balloting and 0 < index < last and here.plan.decision.polls and here.state.transcript.options:
-            await balloting.hold(f"poll-{index}")
-        if balloting and plan.ranked and index < last and not here.state.transcript.options:
-            await balloting.hold(f"poll-{index}")
+        if here.state.rounds_ended:
+            return
+        if balloting:
+            for due in balloting.due_after(index):
+                await balloting.hold(due)
         ending = first_ending(conditions, progress_of(here.state)) if conditions and index < last else None
         if ending:
             await here.recorder.record(kinds.RoundsEnded, reason=ending.reason, detail=ending.detail)
@@ -148,10 +150,20 @@ def _check_seats(here: Proceedings) -> None:
         )
 
 
+def _check_quorum(here: Proceedings, index: int) -> None:
+    missed = here.state.without_quorum.get(index)
+    if missed and here.plan.rounds[index].without_quorum == "end":
+        raise QuorumLost(
+            in_words(missed, here.state.rounds[index].title),
+            hint="Mend or replace the seats that are missing and convene again, or let the round go on without its quorum.",
+        )
+
+
 def remarks(here: Proceedings) -> tuple[str, ...]:
     """Return what a reader must know to trust the result rightly: seats lost or replaced, turns failed or broken off, ballots missing."""
     state = here.state
     told = [f"{seat} was lost: {reason}" for seat, reason in state.lost.items()]
+    told += [in_words(missed, state.rounds[index].title) for index, missed in state.without_quorum.items()]
     told += [f"{seat} was taken over by {change.model}: {change.reason}" for seat, change in state.substituted.items()]
     told += [f"The statement {turn} broke off and is partial." for turn, outcome in state.turns.items() if outcome == "partial"]
     failed = [turn for turn, outcome in state.turns.items() if outcome == "failure"]

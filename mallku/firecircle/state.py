@@ -45,6 +45,8 @@ class DeliberationState:
     """Id of the last recorded event."""
     last_at: datetime | None = None
     """When it happened."""
+    away_s: float = 0.0
+    """Seconds between breaks and the resumptions after them."""
     transcript: Transcript = field(default_factory=lambda: Transcript(question=""))
     """What was said so far."""
     rounds: dict[int, kinds.RoundOpened] = field(default_factory=dict)
@@ -73,6 +75,8 @@ class DeliberationState:
     """Ballots by stage."""
     changes: list[kinds.PositionChanged] = field(default_factory=list)
     """Changes of position."""
+    ledger: kinds.LedgerKept | None = None
+    """What the ledger of positions compared, and what it could not judge."""
     dissent: dict[str, str] = field(default_factory=dict)
     """Words of the seats that did not support the outcome."""
     summary: kinds.SummaryWritten | None = None
@@ -81,6 +85,8 @@ class DeliberationState:
     """Rounds that left the question."""
     rounds_ended: kinds.RoundsEnded | None = None
     """Why the rounds ended before all were held, if they did."""
+    without_quorum: dict[int, kinds.QuorumMissed] = field(default_factory=dict)
+    """Rounds in which too few seats took part."""
     warnings: list[kinds.SeatWarned] = field(default_factory=list)
     """Warnings about seats or the circle."""
     spent: dict[str, list[tuple[Usage, Timings]]] = field(default_factory=dict)
@@ -121,6 +127,8 @@ class DeliberationState:
         if event.seq != self.seq + 1:
             told = f"Event {event.id} follows event {self.seq} of the same deliberation."
             raise JournalDamaged(told, hint="The record has a gap; run `mallku verify`.")
+        if isinstance(event, kinds.DeliberationResumed) and self.last_at is not None:
+            self.away_s += (event.at - self.last_at).total_seconds()
         self.seq, self.last_id, self.last_at = event.seq, event.id, event.at
         self.interrupted = isinstance(event, kinds.DeliberationInterrupted)
         match event:
@@ -146,10 +154,14 @@ class DeliberationState:
                 self.scores[event.turn] = event.scores
             case kinds.PositionChanged():
                 self.changes.append(event)
+            case kinds.LedgerKept():
+                self.ledger = event
             case kinds.DriftNoticed():
                 self.drift.append(event)
             case kinds.RoundsEnded():
                 self.rounds_ended = event
+            case kinds.QuorumMissed():
+                self.without_quorum[event.round_index] = event
             case kinds.SeatWarned():
                 self.warnings.append(event)
             case kinds.DeliberationEnded():

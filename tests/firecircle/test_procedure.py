@@ -308,7 +308,7 @@ async def test_a_ranked_round_is_voted_on_without_names_and_the_next_hears_what_
         shown = dict(re.findall(r"^([A-Z]): (.*)$", prompt.user[prompt.user.index("<turn>") :], re.MULTILINE))
         return sorted(labels, key=lambda label: "Ben" not in shown[label])
 
-    rounds = (OPENING, RoundPlan(kind="proposal", ranked=True), RoundPlan(kind="critique"), RoundPlan(kind="synthesis"))
+    rounds = (OPENING, RoundPlan(kind="proposal", ranked=True), RoundPlan(kind="critique", masked=False), RoundPlan(kind="synthesis"))
     made = circle([speaker(draft, ranking=rank)] * 4, rounds=rounds, rule="schulze", endings=("agreement",))
     result = await made.deliberate("What of the well?")
     poll = result.ballots["poll-1"]

@@ -48,11 +48,15 @@ def _round(part: RoundMinutes) -> Iterator[Block]:
     yield Heading(3, (Text(f"Round {part.index + 1}: {part.title}"),))
     how = "All were asked at once" if part.simultaneous else "One after the other"
     masked = ", under masks" if part.masked else ""
+    masked += ", each reading what was said before in an order of its own" if part.shuffled else ""
     yield Paragraph((Text(f"{how}{masked}: {' '.join(part.instruction.split())}"),))
     for one in part.contributions:
         yield from _contribution(one)
     if part.closed:
-        yield Paragraph((Text(f"The round ended: {part.closed}."),))
+        unheard = f" Not heard in it: {', '.join(part.unheard)}." if part.unheard else ""
+        yield Paragraph((Text(f"The round ended: {part.closed.rstrip('.')}.{unheard}"),))
+    if part.quorum_missed:
+        yield Paragraph((Strong(part.quorum_missed),))
     if part.digest:
         yield Quote(part.digest, (Text("What later turns read in place of this round"),))
 
@@ -153,7 +157,7 @@ def _tally(tally: Tally, *, declared: bool) -> tuple[Line, ...]:
 
 
 def _changes(minutes: Minutes) -> Iterator[Block]:
-    if not any(ballot.stage == "before" for ballot in minutes.ballots):
+    if not minutes.changes and not minutes.conformity:
         return
     yield Heading(2, (Text("Changes of position"),))
     if minutes.secret_ballots:
@@ -169,8 +173,8 @@ def _changes(minutes: Minutes) -> Iterator[Block]:
                 for change in minutes.changes
             )
         )
-    else:
-        yield Paragraph((Text("None is recorded."),))
+    elif minutes.comparable:
+        yield Paragraph((Text("Nobody ended elsewhere than they began."),))
     if minutes.conformity:
         yield Items(tuple((Text(claim.text), *links(claim.turns)) for claim in minutes.conformity))
 

@@ -5,19 +5,21 @@ from collections.abc import Sequence
 from mallku.events import kinds
 from mallku.events.kinds import AnyEvent
 from mallku.firecircle.minutes.values import Contribution, RoundMinutes
+from mallku.firecircle.round_quorum import in_words
 from mallku.firecircle.state import CONVENER, DeliberationState
 
 
 def rounds_of(events: Sequence[AnyEvent], state: DeliberationState) -> tuple[RoundMinutes, ...]:
     """Return the rounds that were opened."""
     drift = {event.round_index: event.figure for event in state.drift}
+    ended = state.rounds_ended
     closings = {event.round_index: event.reason for event in events if isinstance(event, kinds.RoundClosed)}
     digests = state.transcript.digests or {}
     ballot_turns = {event.turn for event in events if isinstance(event, kinds.BallotCast | kinds.BallotSpoiled | kinds.DissentRecorded)}
     told = [one for event in events for one in _contributions(event, state) if one[1].turn not in ballot_turns]
-    ended = {one.turn for _, one in told}
+    over = {one.turn for _, one in told}
     for turn, opened in state.open_turns.items():
-        if turn not in ended and turn not in ballot_turns:
+        if turn not in over and turn not in ballot_turns:
             mask = _mask(state, opened.round_index, opened.seat)
             told.append((opened.round_index, Contribution(turn=turn, seat=opened.seat, outcome="open", text="", mask=mask)))
     return tuple(
@@ -28,10 +30,13 @@ def rounds_of(events: Sequence[AnyEvent], state: DeliberationState) -> tuple[Rou
             instruction=opened.instruction,
             simultaneous=opened.simultaneous,
             masked=bool(opened.masks),
+            shuffled=bool(opened.readings),
             contributions=_in_order(opened, [one for round_index, one in told if round_index == index]),
             closed=closings.get(index, ""),
             digest=digests.get(index, ""),
             drift=drift.get(index),
+            unheard=ended.unheard if ended and ended.in_round == index else (),
+            quorum_missed=in_words(missed, opened.title) if (missed := state.without_quorum.get(index)) else "",
         )
         for index, opened in sorted(state.rounds.items())
     )

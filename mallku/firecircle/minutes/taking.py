@@ -7,12 +7,13 @@ from mallku.dialogue.verdict import Verdict
 from mallku.errors import JournalDamaged
 from mallku.events import kinds
 from mallku.events.kinds import AnyEvent
+from mallku.firecircle.decisions.figures import listed
 from mallku.firecircle.independence import shared_weights
 from mallku.firecircle.minutes.arguments import agreed_points, arguments_of, deciding, dissent_of, open_points
 from mallku.firecircle.minutes.ballots import ballots_of
 from mallku.firecircle.minutes.blocks import shortened
 from mallku.firecircle.minutes.figures import mean_scores, spending
-from mallku.firecircle.minutes.ledger import changes_of, conformity_of
+from mallku.firecircle.minutes.ledger import changes_of, comparable, conformity_of
 from mallku.firecircle.minutes.rounds import rounds_of
 from mallku.firecircle.minutes.seats import locality_of, seats_of
 from mallku.firecircle.minutes.secrecy import concealed
@@ -56,6 +57,7 @@ def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
         open_points=open_points(recorded, state, decided),
         dissent=dissent,
         changes=changes_of(recorded, state),
+        comparable=comparable(state),
         conformity=conformity_of(state),
         rounds=rounds_of(recorded, state),
         ballots=ballots,
@@ -178,6 +180,11 @@ def _caveats(events: Sequence[AnyEvent], state: DeliberationState) -> tuple[Clai
     told += [Claim(text=f"It broke off and went on at {event.at:%Y-%m-%d %H:%M} UTC.") for event in broken_off]
     for index in sorted(state.transcript.digests or {}):
         told.append(Claim(text=f"Round {index + 1} no longer fitted into the seats' windows; later turns read a digest of it."))
+    ended = state.rounds_ended
+    if ended and ended.unheard:
+        told.append(
+            Claim(text=f"Round {(ended.in_round or 0) + 1} was broken off ({ended.reason}) before {listed(ended.unheard)} had spoken.")
+        )
     for notice in state.drift:
         told.append(
             Claim(text=f"Round {notice.round_index + 1} drifted: {notice.figure:.0%} of its statements take up nothing of the question.")

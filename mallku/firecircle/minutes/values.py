@@ -121,6 +121,8 @@ class RoundMinutes:
     """Whether all were asked at once."""
     masked: bool
     """Whether names were hidden."""
+    shuffled: bool
+    """Whether each seat read the statements of the round before in an order of its own; the record holds the orders."""
     contributions: tuple[Contribution, ...]
     """Its turns, in the order in which they ended."""
     closed: str = ""
@@ -129,6 +131,10 @@ class RoundMinutes:
     """What later prompts held in its place, if it no longer fitted."""
     drift: float | None = None
     """Share of its statements that take up nothing of the question, if that was noticed; 0..1."""
+    unheard: tuple[str, ...] = ()
+    """Seats that had not had a turn when the round was broken off by an ending of the plan."""
+    quorum_missed: str = ""
+    """By how much it missed its quorum, in a sentence, or empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,8 +307,10 @@ class Minutes:
     """Those who did not support the outcome, in their own words."""
     changes: tuple[Change, ...]
     """Changes of position."""
+    comparable: bool
+    """Whether there are ballots before and after the exchange that can be compared."""
     conformity: tuple[Claim, ...]
-    """What the exchange did to agreement, where the ballots before and after it can be compared."""
+    """What the exchange did to agreement; or why it cannot be told."""
     rounds: tuple[RoundMinutes, ...]
     """What was said."""
     ballots: tuple[BallotMinutes, ...]
