@@ -5,12 +5,12 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any, Final
 
 from mallku.engine import model_file
-from mallku.engine.decoder import SamplerHandle, Vocabulary
+from mallku.engine.decoder import SamplerHandle, Tell, Vocabulary
 from mallku.engine.memory import MemoryNeed, Shape
 from mallku.engine.planner import Copy, Drop, Run
 from mallku.engine.processors import smallest_batch, threads_for
@@ -18,6 +18,7 @@ from mallku.engine.request import EngineFacts, Sampling
 from mallku.engine.sampling import Sampler
 from mallku.engine.settings import EngineSettings
 from mallku.engine.thread_count import ThreadCount
+from mallku.engine.window_guard import WindowGuard
 from mallku.errors import EngineCrashed, EngineUnavailable, ModelFileInvalid
 
 _INSTALL_HINT: Final = "Install the in-process engine with `pip install 'mallku[llama]'`."
@@ -55,7 +56,7 @@ class LlamaBinding:
     facts: EngineFacts
     vocabulary: Vocabulary
 
-    def __init__(self, settings: EngineSettings, on_progress: Callable[[float], None]) -> None:
+    def __init__(self, settings: EngineSettings, tell: Tell) -> None:
         self._lib = load_library()
         self._lib.llama_backend_init()
         self._tokenizing = Lock()
@@ -65,21 +66,23 @@ class LlamaBinding:
         self._model: Any = None
         self._context: Any = None
         try:
-            self._load(settings, on_progress)
+            self._load(settings, tell)
         except BaseException:
             self.close()
             raise
 
-    def _load(self, settings: EngineSettings, on_progress: Callable[[float], None]) -> None:
+    def _load(self, settings: EngineSettings, tell: Tell) -> None:
         lib = self._lib
         shape, need = model_file.examine(lib, settings)
-        self._model = model_file.load(lib, settings, shape.file_type, on_progress)
+        self._model = model_file.load(lib, settings, shape.file_type, tell)
         self._vocab = lib.llama_model_get_vocab(self._model)
         self._context = self._new_context(settings, need, shape)
         self._memory = lib.llama_get_memory(self._context)
         self.vocabulary = self._read_vocabulary()
         # In the Harmony format control tokens tell speech from private reasoning, so whoever reads the text has to see them.
         self._shows_control = _HARMONY_MARK in self.vocabulary.control
+        window = lib.llama_model_n_swa(self._model)
+        self._guard = WindowGuard(window, need.sequences) if window and need.shares_prefixes else None
         self._batch = _Batch(lib, need.batch_tokens)
         is_on_gpu = bool(settings.gpu_layers and lib.llama_supports_gpu_offload())
         self._threads = None if settings.threads or is_on_gpu else ThreadCount(lib.llama_n_threads(self._context))
@@ -192,6 +195,10 @@ class LlamaBinding:
 
     def change_memory(self, operation: Copy | Drop) -> None:
         """Copy or drop memory of a sequence."""
+        for single in (operation,) if self._guard is None else self._guard.with_twins(operation):
+            self._change_memory(single)
+
+    def _change_memory(self, operation: Copy | Drop) -> None:
         match operation:
             case Copy(source, target, start, end):
                 self._lib.llama_memory_seq_cp(self._memory, source, target, start, end)
@@ -207,6 +214,8 @@ class LlamaBinding:
             self._adapt(self._threads, time.thread_time() - ran, time.perf_counter() - passed)
         if status != 0:
             raise EngineCrashed(f"llama.cpp could not compute a step (llama_decode returned {status}).", hint="Ask again.")
+        for copy in () if self._guard is None else self._guard.after(runs):
+            self._change_memory(copy)
         return rows
 
     def _adapt(self, threads: ThreadCount, ran_s: float, passed_s: float) -> None:
@@ -242,17 +251,7 @@ class LlamaBinding:
         return [(int(index), float(logits[index]) - norm) for index in (token, *best)]
 
     def embed(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Turn texts into vectors, as many at a time as a batch holds."""
-        vectors: list[list[float]] = []
-        group: list[Sequence[int]] = []
-        for text in texts:
-            if group and (sum(map(len, group)) + len(text) > self._batch.size or len(group) == self.facts.sequences):
-                vectors += self._embed_group(group)
-                group = []
-            group.append(text)
-        return vectors + (self._embed_group(group) if group else [])
-
-    def _embed_group(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Turn texts into vectors, all in one batch."""
         lib = self._lib
         if self._memory:
             lib.llama_memory_clear(self._memory, True)
@@ -281,7 +280,6 @@ class _Batch:
     """A `llama_batch` over arrays of our own, in which every token belongs to one sequence."""
 
     def __init__(self, lib: Any, size: int) -> None:
-        self.size = size
         self._tokens = (ctypes.c_int32 * size)()
         self._positions = (ctypes.c_int32 * size)()
         self._counts = (ctypes.c_int32 * size)(*([1] * size))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from dataclasses import replace
 from functools import partial
@@ -89,7 +90,11 @@ async def _main(answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Run until the parent hangs up. What native code prints goes to stderr, so that it cannot mix with the answers."""
+    """Run until the parent hangs up. What native code prints goes to stderr, so that it cannot mix with the answers.
+
+    Ctrl-C at a terminal reaches this process too; when to stop is the parent's decision.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     asyncio.run(_main(answers))

@@ -76,7 +76,7 @@ class Decoder(Protocol):
         ...
 
     def embed(self, texts: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Turn texts, given as tokens, into vectors."""
+        """Turn texts, given as tokens, into vectors: at most `facts.sequences` texts, and `facts.batch_tokens` tokens in all."""
         ...
 
     def close(self) -> None:
@@ -84,5 +84,8 @@ class Decoder(Protocol):
         ...
 
 
-LoadDecoder = Callable[[Callable[[float], None]], Decoder]
-"""Loads a model, telling its progress from 0 to 1; raises a `ModelFileError`."""
+Tell = Callable[[float], bool]
+"""Takes the share of the weights that is loaded, 0..1, and says whether to go on loading."""
+
+LoadDecoder = Callable[[Tell], Decoder]
+"""Loads a model, telling its progress; raises a `ModelFileError`, also where it was told not to go on."""

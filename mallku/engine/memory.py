@@ -10,9 +10,8 @@ from mallku.errors import ConfigurationError, ModelTooLarge
 DEFAULT_CONTEXT: Final = 4096
 """Window of one request where none is asked for and the model was trained with as much."""
 
-MAX_SEQUENCES: Final = 256
-"""Most sequence ids of llama.cpp (LLAMA_MAX_SEQ)."""
-
+_MOST_PARALLEL: Final = 63
+"""llama.cpp has 256 sequence ids (LLAMA_MAX_SEQ): one for every running request, one for what it leaves behind, and their twins."""
 _STATEFUL_PARALLEL: Final = 8
 _EMBEDDED_AT_ONCE: Final = 16
 _CELLS_STEP: Final = 256
@@ -116,7 +115,7 @@ def plan_memory(settings: EngineSettings, shape: Shape) -> MemoryNeed:
 
 def _need(settings: EngineSettings, shape: Shape, window: int, cells: int) -> MemoryNeed:
     cells = -(-cells // _CELLS_STEP) * _CELLS_STEP
-    parallel = min(settings.parallel, _STATEFUL_PARALLEL if shape.is_stateful else (MAX_SEQUENCES - 1) // 2)
+    parallel = min(settings.parallel, _STATEFUL_PARALLEL if shape.is_stateful else _MOST_PARALLEL)
     sequences = 2 * parallel + 1
     if shape.is_stateful:
         sequences = parallel

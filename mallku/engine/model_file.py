@@ -6,11 +6,12 @@
 import ctypes
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from mallku.engine.decoder import Tell
 from mallku.engine.memory import MemoryNeed, Shape, per_layer, plan_memory
 from mallku.engine.processors import read_cpuinfo
 from mallku.engine.self_check import build_name, check_in_child, fast_path_is_safe, remembered_here
@@ -38,8 +39,8 @@ def examine(lib: Any, settings: EngineSettings) -> tuple[Shape, MemoryNeed]:
     return shape, plan_memory(settings, shape)
 
 
-def load(lib: Any, settings: EngineSettings, file_type: str, on_progress: Callable[[float], None]) -> Any:
-    """Load the weights; raises `ModelFileInvalid`."""
+def load(lib: Any, settings: EngineSettings, file_type: str, tell: Tell) -> Any:
+    """Load the weights; raises `ModelFileInvalid`, also if `tell` says not to go on."""
     parameters = lib.llama_model_default_params()
     parameters.n_gpu_layers = settings.gpu_layers
     parameters.main_gpu = settings.main_gpu
@@ -47,16 +48,15 @@ def load(lib: Any, settings: EngineSettings, file_type: str, on_progress: Callab
     if settings.tensor_split:
         shares = (ctypes.c_float * lib.llama_max_devices())(*settings.tensor_split)
         parameters.tensor_split = shares
-    told = -1
+    percent, goes_on = -1, True
 
-    def tell(share: float, _: Any) -> bool:
-        nonlocal told
-        if int(share * 100) > told:
-            told = int(share * 100)
-            on_progress(share)
-        return True
+    def progress(share: float, _: Any) -> bool:
+        nonlocal percent, goes_on
+        if int(share * 100) > percent:
+            percent, goes_on = int(share * 100), tell(share)
+        return goes_on
 
-    callback = lib.llama_progress_callback(tell)
+    callback = lib.llama_progress_callback(progress)
     parameters.progress_callback = callback
     return _load(lib, settings.model_path, parameters)
 

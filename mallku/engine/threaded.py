@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
+from operator import methodcaller
 from typing import Final
 
 from mallku.dialogue.message import Message
@@ -74,6 +75,8 @@ class ThreadedEngine:
             )
         prompts = [await asyncio.to_thread(self._decoder.tokenize, text, special=False, framed=True) for text in texts]
         for prompt in prompts:
+            if not prompt:
+                raise RequestRefused("An empty text has no vector.", hint="Leave it out.")
             if len(prompt) > self.facts.context_length:
                 window = self.facts.context_length
                 raise ContextOverflow(
@@ -82,8 +85,10 @@ class ThreadedEngine:
                     needed=len(prompt),
                     window=window,
                 )
-        vectors = await self._worker.call(lambda decoder: decoder.embed(prompts))
-        return Embeddings(vectors=tuple(map(_unit, vectors)), tokens=sum(map(len, prompts)))
+        vectors: list[tuple[float, ...]] = []
+        for group in _groups(prompts, self.facts):
+            vectors += map(_unit, await self._worker.call(methodcaller("embed", group)))
+        return Embeddings(vectors=tuple(vectors), tokens=sum(map(len, prompts)))
 
     async def statistics(self) -> EngineStatistics:
         """Return the sums so far."""
@@ -142,6 +147,18 @@ def _overflow(prompt: int, answer: int, window: int) -> ContextOverflow:
         needed=prompt + answer,
         window=window,
     )
+
+
+def _groups(prompts: Sequence[Sequence[int]], facts: EngineFacts) -> Iterator[Sequence[Sequence[int]]]:
+    """Split texts into as many at a time as a step can hold."""
+    group: list[Sequence[int]] = []
+    for prompt in prompts:
+        if group and (len(group) == facts.sequences or sum(map(len, group)) + len(prompt) > facts.batch_tokens):
+            yield group
+            group = []
+        group.append(prompt)
+    if group:
+        yield group
 
 
 def _unit(vector: Sequence[float]) -> tuple[float, ...]:

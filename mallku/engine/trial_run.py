@@ -14,7 +14,7 @@ _BATCH: Final = 48
 def main() -> None:
     """Load the model and compute a long batch, one token and a few tokens: the shapes that take different paths in ggml."""
     settings = EngineSettings(model_path=Path(sys.argv[1]), context_length=256, cells=256, parallel=2, fast_path="trust")
-    binding = LlamaBinding(settings, lambda _: None)
+    binding = LlamaBinding(settings, lambda _: True)
     for start, count in ((0, _BATCH), (_BATCH, 1), (_BATCH + 1, 7)):
         binding.decode([Run(1, 0, start, [1] * count, is_prompt=True, samples=True)])
     binding.close()

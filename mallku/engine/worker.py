@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import queue
 import threading
 import time
@@ -66,7 +67,9 @@ class Worker:
         self._tickets = itertools.count(1)
         self._jobs: dict[int, _Progress] = {}
         self._deliveries: dict[asyncio.AbstractEventLoop, list[tuple[Job, Outcome]]] = {}
+        self._ordering = threading.Lock()
         self._is_open = True
+        self._process = os.getpid()
         self._steps = self._requests = self._prefilled = self._generated = self._shared = 0
         self._decode_s = self._sample_s = self._own_s = 0.0
         self._native_s = 0.0
@@ -76,47 +79,46 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     async def start(self, on_progress: Callable[[float], None]) -> Decoder:
-        """Load the decoder on the thread."""
+        """Load the decoder on the thread. Cancelling this gives up the loading."""
         loop = asyncio.get_running_loop()
         loaded: asyncio.Future[Decoder] = loop.create_future()
 
+        def tell(share: float) -> bool:
+            _post(loop, on_progress, share)
+            return self._is_open
+
         def live() -> None:
+            outcome: Decoder | MallkuError = _faulty()
             try:
-                self._decoder = self._load(lambda share: _post(loop, on_progress, share))
+                outcome = self._decoder = self._load(tell)
             except MallkuError as error:
-                self._is_open = False
-                _post(loop, _settle, loaded, error)
-                return
-            self._new_planner()
-            _post(loop, _settle, loaded, self._decoder)
-            try:
-                self._live()
+                outcome = error
             finally:
-                self._end()
+                self._is_open = self._is_open and not isinstance(outcome, MallkuError)
+                _post(loop, _settle, loaded, outcome)
+            if not isinstance(outcome, MallkuError):
+                self._live()
 
         self._thread = threading.Thread(target=live, name="mallku-engine", daemon=True)
         self._thread.start()
         try:
             return await loaded
         except asyncio.CancelledError:
-            self._commands.put(self._stop)
+            self._stop()
             raise
 
     def submit(self, job: Job) -> None:
         """Queue a job."""
-        if not self._is_open:
-            raise _closed()
         job.ticket = next(self._tickets)
-        self._commands.put(lambda: self._begin(job))
+        self._order(lambda: self._begin(job))
 
     def cancel(self, job: Job) -> None:
         """Stop a job before the next step; it is told nothing more."""
-        self._commands.put(lambda: self._drop(job.ticket))
+        with contextlib.suppress(EngineCrashed):
+            self._order(lambda: self._drop(job.ticket))
 
     async def call(self, work: Callable[[Decoder], Found]) -> Found:
         """Run something on the thread between two steps."""
-        if not self._is_open:
-            raise _closed()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Found] = loop.create_future()
 
@@ -130,15 +132,31 @@ class Worker:
             finally:
                 _post(loop, _settle, done, outcome)
 
-        self._commands.put(run)
+        self._order(run)
         return await done
 
     async def close(self) -> None:
         """End all jobs with `EngineCrashed`, free the decoder, and wait for the thread's end."""
-        if self._thread is None:
-            return
-        self._commands.put(self._stop)
-        await asyncio.to_thread(self._thread.join)
+        if self._thread is not None:
+            self._stop()
+            await asyncio.to_thread(self._thread.join)
+
+    def _order(self, command: Callable[[], None]) -> None:
+        """Have a command carried out on the thread. Under the lock, so that none comes after the last ones were carried out."""
+        if self._process != os.getpid():
+            raise EngineCrashed(
+                f"The engine lives in process {self._process}, from which this one, {os.getpid()}, was forked.",
+                hint="Load an engine after forking, or start processes with 'spawn'.",
+            )
+        with self._ordering:
+            if not self._is_open:
+                raise _closed()
+            self._commands.put(command)
+
+    def _stop(self) -> None:
+        """Let the thread, or the loading on it, come to its end."""
+        self._is_open = False
+        self._commands.put(_wake_up)
 
     def statistics(self) -> EngineStatistics:
         """Return the sums so far. To be called on the thread."""
@@ -158,13 +176,19 @@ class Worker:
     # --- on the thread
 
     def _live(self) -> None:
-        while self._is_open:
-            self._obey(wait=self._planner.is_idle)
-            began, native = time.thread_time(), self._native_s
-            if self._is_open:
-                self._step()
-            self._deliver()
-            self._own_s += time.thread_time() - began - (self._native_s - native)
+        reason = _faulty()
+        self._new_planner()
+        try:
+            while self._is_open:
+                self._obey(wait=self._planner.is_idle)
+                began, native = time.thread_time(), self._native_s
+                if self._is_open:
+                    self._step()
+                self._deliver()
+                self._own_s += time.thread_time() - began - (self._native_s - native)
+            reason = _closed()
+        finally:
+            self._end(reason)
 
     def _obey(self, *, wait: bool) -> None:
         """Carry out the commands that have come; with `wait`, at least one."""
@@ -204,13 +228,11 @@ class Worker:
             self._planner.cancel(ticket)
             self._decoder.free_sampler(progress.sampler)
 
-    def _stop(self) -> None:
-        self._is_open = False
-
-    def _end(self) -> None:
+    def _end(self, reason: EngineCrashed) -> None:
         """Tell everyone who waits, also if the thread ends by a fault, and free the decoder."""
-        self._is_open = False
-        self._fail_all(_closed())
+        with self._ordering:
+            self._is_open = False
+        self._fail_all(reason)
         self._obey(wait=False)
         self._deliver()
         self._decoder.close()
@@ -341,6 +363,14 @@ class Worker:
 
 def _closed() -> EngineCrashed:
     return EngineCrashed("The engine is closed.", hint="Load it again.")
+
+
+def _faulty() -> EngineCrashed:
+    return EngineCrashed("The engine's thread ended by a fault of mallku; its traceback went to stderr.", hint="Please report this.")
+
+
+def _wake_up() -> None:
+    """Do nothing: a command only to make the thread look whether it is to stop."""
 
 
 def _post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:

@@ -122,7 +122,7 @@ def test_a_real_tokenizer_gives_the_ids_of_the_whole_text(models):
     from mallku.engine.binding import LlamaBinding
     from mallku.engine.settings import EngineSettings
 
-    binding = LlamaBinding(EngineSettings(model_path=models["llama"], context_length=64), lambda _: None)
+    binding = LlamaBinding(EngineSettings(model_path=models["llama"], context_length=64), lambda _: True)
     words = " ".join(WORDS)
     laid = ChatTemplate(binding.vocabulary).tokens(chat(words), {}, lambda text: binding.tokenize(text, special=False))
     whole = binding.tokenize(f"<|im_start|>user\n{words}{END}\n<|im_start|>assistant\n", special=True)

@@ -3,11 +3,14 @@
 import asyncio
 import os
 import signal
+import sys
 
+import psutil
 import pytest
 
 from mallku.dialogue.message import Message
 from mallku.engine import EngineRequest, EngineResult, EngineSettings, Sampling, load_engine, whole_result
+from mallku.engine.frames import to_line
 from mallku.errors import ContextOverflow, EngineCrashed, ModelFileMissing, RequestRefused
 
 GREEDY = Sampling(temperature=0)
@@ -74,3 +77,64 @@ async def test_leaving_the_stream_stops_the_child_s_work(engine):
 async def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ModelFileMissing, match="nothing"):
         await load_engine(EngineSettings(model_path=tmp_path / "nothing.gguf", isolate=True))
+
+
+@pytest.mark.parametrize("last_words", ['{"id": 1, "pie', "no answer at all\\n"])
+async def test_a_child_that_dies_in_the_middle_of_a_word_is_a_failure_and_no_wait_without_end(tmp_path, monkeypatch, models, last_words):
+    here = await load_engine(EngineSettings(model_path=models["qwen2"], context_length=256, threads=1))
+    facts = to_line({"id": 0, "value": here.facts}).decode()
+    await here.close()
+    child = tmp_path / "child"
+    child.write_text(f"#!/bin/sh\nread order\ncat <<'E'\n{facts}E\nread order\nprintf '{last_words}'\n")
+    child.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(child))
+    engine = await load_engine(EngineSettings(model_path=models["qwen2"], isolate=True))
+
+    async with asyncio.timeout(20):
+        with pytest.raises(EngineCrashed, match="process"):
+            await whole_result(engine, EngineRequest(text="water"))
+        await engine.close()
+
+
+async def test_closing_ends_also_a_child_that_is_just_being_started_anew(engine):
+    request = EngineRequest(messages=CHAT, max_tokens=5)
+    dead = engine.process_id
+    os.kill(dead, signal.SIGKILL)
+    with pytest.raises(EngineCrashed, match="SIGKILL"):
+        await whole_result(engine, request)
+    turn = asyncio.ensure_future(whole_result(engine, request))
+    while not {child.pid for child in psutil.Process().children()} - {dead}:  # noqa: ASYNC110 (nobody tells of it)
+        await asyncio.sleep(0.01)
+    await engine.close()
+
+    with pytest.raises(EngineCrashed, match="closed"):
+        await turn
+    assert psutil.Process().children() == []
+
+
+async def test_giving_up_while_it_loads_leaves_no_child(models):
+    loading = asyncio.ensure_future(load_engine(EngineSettings(model_path=models["qwen2"], isolate=True)))
+    while not psutil.Process().children():  # noqa: ASYNC110 (nobody tells of it)
+        await asyncio.sleep(0.01)
+    loading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
+
+    assert psutil.Process().children() == []
+
+
+async def test_ctrl_c_at_the_terminal_is_left_to_the_parent(engine):
+    os.kill(engine.process_id, signal.SIGINT)
+
+    assert (await whole_result(engine, EngineRequest(messages=CHAT, max_tokens=5, sampling=GREEDY))).completion_tokens == 5
+
+
+async def test_many_texts_are_embedded_in_several_portions(models):
+    engine = await load_engine(EngineSettings(model_path=models["bert"], threads=1, isolate=True))
+    texts = [f"water {number}" for number in range(300)]
+    together = await engine.embed(texts)
+    last = await engine.embed(texts[-1:])
+    await engine.close()
+
+    assert len(together.vectors) == 300
+    assert together.vectors[-1] == pytest.approx(last.vectors[0], abs=1e-4)

@@ -18,7 +18,7 @@ from mallku.errors import RequestRefused
 
 @pytest.fixture(scope="module")
 def binding(models):
-    loaded = LlamaBinding(EngineSettings(model_path=models["llama"], context_length=1024, threads=1), lambda _: None)
+    loaded = LlamaBinding(EngineSettings(model_path=models["llama"], context_length=1024, threads=1), lambda _: True)
     yield loaded
     loaded.close()
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from mallku.engine import EngineRequest, EngineSettings, Sampling, load_engine, 
 
 GREEDY = Sampling(temperature=0)
 BUNDLED = Path(mallku.__file__).parent / "tiny" / "rehearsal.gguf"
-SHARING = ["llama", "qwen2", "gemma2", *(["bundled"] if BUNDLED.exists() else [])]
-ALL = [*SHARING, "mamba"]
+WINDOWED = ["gemma2", "gemma3"]
+STATEFUL = ["mamba", "jamba"]
+SHARING = ["llama", "qwen2", *WINDOWED, *(["bundled"] if BUNDLED.exists() else [])]
+ALL = [*SHARING, *STATEFUL]
 GPU_LAYERS = int(os.environ.get("MALLKU_TEST_GPU_LAYERS", "0"))
 """Layers on the GPU; tests/benchmarks/gpu_check.sh sets it."""
 SEATS = ("Ada", "Ben", "Cleo", "Dan")
@@ -118,7 +121,22 @@ async def test_constrained_and_free_requests_share_a_batch(load, name):
     assert beside.tokens == alone[0].tokens
 
 
-@pytest.mark.parametrize("name", ["mamba"])
+@pytest.mark.parametrize("name", WINDOWED)
+async def test_a_beginning_that_left_the_window_is_shared_whole(load, name):
+    """llama.cpp would give the cells of such tokens to the next request, see `window_guard`."""
+    draw = random.Random(5)
+    known = [draw.choices(range(33, 120), k=200) for _ in range(3)]
+    used = await load(name, cells=768, parallel=4)
+    for _ in range(8):
+        prompts = [[*draw.choice(known)[: draw.randrange(40, 200)], *draw.choices(range(33, 120), k=9)] for _ in range(3)]
+        requests = [EngineRequest(tokens=tuple(prompt), max_tokens=12, sampling=GREEDY, ignores_end=True) for prompt in prompts]
+        fresh = await one_by_one(await load(name), requests[:1])
+
+        assert (await together(used, requests))[0].tokens == fresh[0].tokens
+    assert (await used.statistics()).shared_tokens > 1000
+
+
+@pytest.mark.parametrize("name", STATEFUL)
 async def test_memory_that_cannot_be_cut_is_not_shared(load, name):
     engine = await load(name)
     results = await together(engine, [request(seat) for seat in SEATS * 3])

@@ -147,40 +147,39 @@ def _finish(writer: gguf.GGUFWriter, path: Path) -> Path:
 def write_transformer(
     path: Path, architecture: str = "llama", size: Size | None = None, *, seed: int = 1, template: str = CHATML, add_bos: bool = False
 ) -> Path:
-    """Write a decoder of the shape of llama, qwen2 (with attention biases) or gemma2 (sliding window in every other layer)."""
-    size = size or Size()
+    """Write a llama, a qwen2 (attention biases), a gemma2 or a gemma3 (sliding window in every other layer, in five of six)."""
+    size = size or Size(layers=6 if architecture == "gemma3" else 2)
     writer, vocabulary = _begin(path, architecture, size, template=template, add_bos=add_bos)
     _attention_facts(writer, size)
     weights = _Weights(writer, seed, quantized=size.quantized)
     head = size.width // size.heads
-    if architecture == "gemma2":
+    is_gemma = architecture in {"gemma2", "gemma3"}
+    if is_gemma:
         writer.add_key_length(head)
         writer.add_value_length(head)
         writer.add_sliding_window(32)
+    if architecture == "gemma2":
         writer.add_attn_logit_softcapping(50.0)
         writer.add_final_logit_softcapping(30.0)
     if architecture == "llama":
         writer.add_rope_dimension_count(head)
     weights.matrix("token_embd.weight", vocabulary, size.width, 8.0, silent=_end(size))
     weights.ones("output_norm.weight", size.width)
-    if architecture != "gemma2":
+    if not is_gemma:
         weights.matrix("output.weight", vocabulary, size.width, 6.0, silent=_end(size))
     for layer in range(size.layers):
         name = f"blk.{layer}"
         weights.ones(f"{name}.attn_norm.weight", size.width)
-        weights.ones(f"{name}.ffn_norm.weight", size.width)
-        weights.matrix(f"{name}.attn_q.weight", size.heads * head, size.width, 2.0)
-        weights.matrix(f"{name}.attn_k.weight", size.kv_heads * head, size.width, 2.0)
-        weights.matrix(f"{name}.attn_v.weight", size.kv_heads * head, size.width)
-        weights.matrix(f"{name}.attn_output.weight", size.width, size.heads * head)
-        weights.matrix(f"{name}.ffn_gate.weight", size.feed_forward, size.width)
-        weights.matrix(f"{name}.ffn_up.weight", size.feed_forward, size.width)
-        weights.matrix(f"{name}.ffn_down.weight", size.width, size.feed_forward)
+        _attention(weights, name, size)
+        _feed_forward(weights, name, size)
         if architecture == "qwen2":
             weights.zeros(f"{name}.attn_q.bias", size.heads * head)
             weights.zeros(f"{name}.attn_k.bias", size.kv_heads * head)
             weights.zeros(f"{name}.attn_v.bias", size.kv_heads * head)
-        if architecture == "gemma2":
+        if architecture == "gemma3":
+            weights.ones(f"{name}.attn_q_norm.weight", head)
+            weights.ones(f"{name}.attn_k_norm.weight", head)
+        if is_gemma:
             weights.ones(f"{name}.post_attention_norm.weight", size.width, 30.0)
             weights.ones(f"{name}.post_ffw_norm.weight", size.width, 30.0)
     return _finish(writer, path)
@@ -188,10 +187,21 @@ def write_transformer(
 
 def write_mamba(path: Path, size: Size | None = None, *, seed: int = 1) -> Path:
     """Write a recurrent model, whose memory is one state per sequence."""
-    size = size or Size()
-    writer, vocabulary = _begin(path, "mamba", size, template=CHATML, add_bos=False)
+    return _write_recurrent(path, "mamba", size or Size(), seed)
+
+
+def write_jamba(path: Path, size: Size | None = None, *, seed: int = 1) -> Path:
+    """Write a hybrid model: recurrent layers and layers with attention take turns."""
+    return _write_recurrent(path, "jamba", size or Size(layers=4), seed)
+
+
+def _write_recurrent(path: Path, architecture: str, size: Size, seed: int) -> Path:
+    is_hybrid = architecture == "jamba"
+    writer, vocabulary = _begin(path, architecture, size, template=CHATML, add_bos=False)
     inner, state, kernel, rank = 2 * size.width, 16, 4, 8
-    writer.add_head_count(0)
+    writer.add_head_count(size.heads if is_hybrid else 0)
+    if is_hybrid:
+        writer.add_head_count_kv([size.kv_heads * (layer % 2) for layer in range(size.layers)])
     writer.add_ssm_conv_kernel(kernel)
     writer.add_ssm_inner_size(inner)
     writer.add_ssm_state_size(state)
@@ -204,6 +214,11 @@ def write_mamba(path: Path, size: Size | None = None, *, seed: int = 1) -> Path:
     for layer in range(size.layers):
         name = f"blk.{layer}"
         weights.ones(f"{name}.attn_norm.weight", size.width)
+        if is_hybrid:
+            _feed_forward(weights, name, size)
+        if is_hybrid and layer % 2:
+            _attention(weights, name, size)
+            continue
         weights.matrix(f"{name}.ssm_in.weight", 2 * inner, size.width)
         weights.matrix(f"{name}.ssm_conv1d.weight", inner, kernel)
         weights.zeros(f"{name}.ssm_conv1d.bias", inner)
@@ -213,7 +228,26 @@ def write_mamba(path: Path, size: Size | None = None, *, seed: int = 1) -> Path:
         weights.tensor(f"{name}.ssm_a", -np.tile(np.arange(1, state + 1, dtype=np.float32), (inner, 1)))
         weights.ones(f"{name}.ssm_d", inner)
         weights.matrix(f"{name}.ssm_out.weight", size.width, inner, 8.0)
+        if is_hybrid:
+            weights.ones(f"{name}.ssm_dt_norm.weight", rank)
+            weights.ones(f"{name}.ssm_b_norm.weight", state)
+            weights.ones(f"{name}.ssm_c_norm.weight", state)
     return _finish(writer, path)
+
+
+def _attention(weights: _Weights, name: str, size: Size) -> None:
+    head = size.width // size.heads
+    weights.matrix(f"{name}.attn_q.weight", size.heads * head, size.width, 2.0)
+    weights.matrix(f"{name}.attn_k.weight", size.kv_heads * head, size.width, 2.0)
+    weights.matrix(f"{name}.attn_v.weight", size.kv_heads * head, size.width)
+    weights.matrix(f"{name}.attn_output.weight", size.width, size.heads * head)
+
+
+def _feed_forward(weights: _Weights, name: str, size: Size) -> None:
+    weights.ones(f"{name}.ffn_norm.weight", size.width)
+    weights.matrix(f"{name}.ffn_gate.weight", size.feed_forward, size.width)
+    weights.matrix(f"{name}.ffn_up.weight", size.feed_forward, size.width)
+    weights.matrix(f"{name}.ffn_down.weight", size.width, size.feed_forward)
 
 
 def write_bert(path: Path, size: Size | None = None, *, seed: int = 1) -> Path:
