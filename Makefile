@@ -10,7 +10,7 @@ QUESTION ?= Should the village open the observatory to everyone?
 help: ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 28
 
-$(VENV)/.runtime: pyproject.toml constraints.txt
+$(VENV)/.runtime: pyproject.toml constraints.txt hatch_build.py $(wildcard mallku/engine/native/*.[ch])
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --quiet --upgrade "pip>=25.1"
 	@echo "Installing mallku; llama-cpp-python is compiled on the way, which takes a few minutes …"

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from mallku.engine import model_file
 from mallku.engine.decoder import SamplerHandle, Tell, Vocabulary
+from mallku.engine.kernel import kernel
 from mallku.engine.memory import MemoryNeed, Shape
 from mallku.engine.planner import Copy, Drop, Run
 from mallku.engine.processors import smallest_batch, threads_for
@@ -74,6 +75,7 @@ class LlamaBinding:
     def _load(self, settings: EngineSettings, tell: Tell) -> None:
         lib = self._lib
         shape, need = model_file.examine(lib, settings)
+        has_kernel = settings.own_kernel and not settings.gpu_layers and self._join_kernel()
         self._model = model_file.load(lib, settings, shape.file_type, tell)
         self._vocab = lib.llama_model_get_vocab(self._model)
         self._context = self._new_context(settings, need, shape)
@@ -97,7 +99,8 @@ class LlamaBinding:
             sequences=need.sequences,
             parallel=need.parallel,
             batch_tokens=need.batch_tokens,
-            smallest_batch=settings.smallest_batch or self._smallest_batch(shape, is_on_gpu=is_on_gpu),
+            smallest_batch=settings.smallest_batch or self._smallest_batch(shape, batches_well=is_on_gpu or has_kernel),
+            own_kernel=has_kernel,
             prefill_chunk=settings.prefill_chunk,
             shares_prefixes=need.shares_prefixes,
             is_embedding_model=shape.embeds,
@@ -137,9 +140,13 @@ class LlamaBinding:
             )
         return context
 
-    def _smallest_batch(self, shape: Shape, *, is_on_gpu: bool) -> int:
+    def _join_kernel(self) -> bool:
+        with model_file.captured_log(self._lib):
+            return kernel.join(self._lib.llama_cpp._lib)  # noqa: SLF001 (the library itself, which reaches all of ggml)
+
+    def _smallest_batch(self, shape: Shape, *, batches_well: bool) -> int:
         info = self._lib.llama_print_system_info().decode()
-        return 2 if is_on_gpu else smallest_batch(info, shape.file_type, self._lib.llama_n_threads(self._context))
+        return 2 if batches_well else smallest_batch(info, shape.file_type, self._lib.llama_n_threads(self._context))
 
     def _read_vocabulary(self) -> Vocabulary:
         lib, vocab = self._lib, self._vocab

@@ -46,6 +46,7 @@ class FakeBinding:
             parallel=parallel,
             batch_tokens=64,
             smallest_batch=smallest_batch,
+            own_kernel=False,
             prefill_chunk=16,
             shares_prefixes=shares_prefixes,
             is_embedding_model=False,

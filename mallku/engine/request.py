@@ -153,6 +153,8 @@ class EngineFacts:
     """Most tokens computed in one step."""
     smallest_batch: int
     """Fewest sequences that are decoded as one batch; fewer are computed one after the other."""
+    own_kernel: bool
+    """Whether mallku's kernel for a few columns of Q8_0 is in use."""
     prefill_chunk: int
     """Most prompt tokens computed in a step in which other requests are generating."""
     shares_prefixes: bool

@@ -49,6 +49,9 @@ class EngineSettings:
     """Fewest sequences that are decoded as one batch. None: 2, or 6 where fewer are known to be faster one after the other."""
     fast_path: FastPath = "check"
     """What is done on CPUs with AMX."""
+    own_kernel: bool = True
+    """Let mallku's kernel compute products of Q8_0 weights with a few columns, where it was compiled. Once in use, it is for all engines of
+    the process."""
     embeddings: bool = False
     """Load for `embed` instead of `generate`; embedding models are recognised without it."""
     isolate: bool = False

@@ -42,7 +42,7 @@ SIZES = {
     "0.5b": ("qwen2", Size(layers=24, width=896, heads=14, kv_heads=2, feed_forward=4864, vocabulary=64000, quantized=True)),
 }
 TRAINED_LENGTH = 16384
-PEERS = ("mallku", "llama-first", "llama-last", "server-first", "server-last", "server-one-slot-last")
+PEERS = ("mallku", "mallku-without-kernel", "llama-first", "llama-last", "server-first", "server-last", "server-one-slot-last")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class Job:
         return [*persona, *shared] if persona_first else [*shared, *persona]
 
 
-def measure_mallku(model, job, threads, gpu_layers):
+def measure_mallku(model, job, threads, gpu_layers, *, own_kernel):
     """Run the job on the engine."""
     from mallku.engine import EngineRequest, EngineSettings, Sampling, load_engine, whole_result
 
@@ -90,6 +90,7 @@ def measure_mallku(model, job, threads, gpu_layers):
                 parallel=max(8, job.seats),
                 threads=threads,
                 gpu_layers=gpu_layers,
+                own_kernel=own_kernel,
             )
         )
         warm = EngineRequest(tokens=(1, 2, 3), max_tokens=4, sampling=Sampling(temperature=0))
@@ -196,8 +197,8 @@ def measure_server(model, job, threads, layout, slots):
 
 def measure(peer, model, job, threads, gpu_layers):
     """Run the job on one peer, in this process."""
-    if peer == "mallku":
-        return measure_mallku(model, job, threads, gpu_layers)
+    if peer.startswith("mallku"):
+        return measure_mallku(model, job, threads, gpu_layers, own_kernel=peer == "mallku")
     if peer.startswith("llama"):
         return measure_llama(model, job, threads, gpu_layers, peer.rpartition("-")[2])
     return measure_server(model, job, threads, peer.rpartition("-")[2], 1 if "one-slot" in peer else job.seats)

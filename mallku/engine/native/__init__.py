@@ -1,0 +1,1 @@
+"""C source of a kernel for llama.cpp, and how it is compiled."""
