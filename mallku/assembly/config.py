@@ -50,6 +50,10 @@ class SeatEntry(BaseModel):
     """Whether this seat may speak from a public address."""
     api_key_env: str = Field(default="", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$|^$")
     """Name of the environment variable that holds the key of its server. The key itself never stands in this file."""
+    api_key_file: str = ""
+    """A file that holds the key of its server, or a ring of keys by address."""
+    proxy: str = ""
+    """`http://HOST:PORT` of a proxy through which an address outside is reached; only with `allow_remote`."""
     context_length: int | None = Field(default=None, ge=64)
     """Tokens of its context window."""
     gpu_layers: int | None = Field(default=None, ge=-1)

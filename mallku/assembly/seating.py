@@ -22,7 +22,7 @@ TINY: Final = "tiny"
 """The specification of the bundled rehearsal model."""
 
 _PYTHON: Final = "python:"
-_ADAPTER_FIELDS: Final = ("context_length", "gpu_layers", "threads", "max_memory_gb")
+_ADAPTER_FIELDS: Final = ("proxy", "context_length", "gpu_layers", "threads", "max_memory_gb")
 _GENERATION_FIELDS: Final = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "repeat_penalty", "reasoning")
 
 
@@ -54,9 +54,11 @@ def seat_participant(
     from mallku.firecircle.adapters.spec import participant_from_spec
 
     fields: dict[str, Any] = {} if entry is None else {name: getattr(entry, name) for name in _ADAPTER_FIELDS}
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = {name: value for name, value in fields.items() if value not in (None, "")}
     if entry is not None and entry.api_key_env:
         given["api_key"] = _key(entry.name, entry.api_key_env)
+    elif entry is not None and entry.api_key_file:
+        given["api_key_file"] = Path(entry.api_key_file).expanduser()
     tiny = _rehearsal_model() if text == TINY else None
     remote = allow_remote or bool(entry and entry.allow_remote)
     return participant_from_spec(text, tiny=tiny, engines=engines, allow_remote=remote, **given)

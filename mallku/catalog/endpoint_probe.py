@@ -66,13 +66,33 @@ def root_of(base_url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
 
 
-async def probe(url: str, *, client: "GuardedClient", key: str = "", server: str = "", timeout_s: float = 10.0) -> EndpointFacts:
+def checked_proxy(url: str, *, allow_remote: bool) -> str:
+    """Return the address of a proxy in full, or nothing where none is given.
+
+    Raises:
+        ConfigurationError: It is no plain HTTP proxy, carries a password, or is given where nothing may leave the house.
+    """
+    if not url:
+        return ""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.username or parts.password:
+        raise ConfigurationError(f"The proxy at {parts.hostname!r} carries a name or password.", hint="Use one that asks for none.")
+    if parts.scheme != "http" or not parts.hostname:
+        raise ConfigurationError(f"{url!r} is no HTTP proxy.", hint="Write it like `http://127.0.0.1:3128`.")
+    if not allow_remote:
+        raise ConfigurationError(
+            f"The proxy {url!r} is given, and nothing may leave the local network.",
+            hint="Local servers are always dialled directly: leave `proxy` out, or say `allow_remote=True` too.",
+        )
+    return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
+
+
+async def probe(url: str, *, client: "GuardedClient", server: str = "", timeout_s: float = 10.0) -> EndpointFacts:
     """Find out where the protocol answers, what serves it and with which models.
 
     Args:
         url: What the user wrote.
-        client: Dials.
-        key: Key to present, or empty.
+        client: Dials, and presents the key if there is one.
         server: Kind of server, if it is known and not to be guessed.
         timeout_s: Seconds for each question.
 
@@ -87,7 +107,7 @@ async def probe(url: str, *, client: "GuardedClient", key: str = "", server: str
     strange: Answer | None = None
     for base_url in candidates:
         try:
-            answer = await client.get(f"{base_url}/models", timeout_s=timeout_s, key=key)
+            answer = await client.get(f"{base_url}/models", timeout_s=timeout_s)
         except EndpointUnreachable:
             # some servers drop the connection when they have no list to give
             if client.location(base_url) is None:
@@ -95,8 +115,8 @@ async def probe(url: str, *, client: "GuardedClient", key: str = "", server: str
             continue
         if answer.status in _KEY_WANTED:
             raise EndpointRefused(
-                f"{base_url} answered {answer.status}: it {'refuses the key given' if key else 'demands a key'}.",
-                hint="Give it as `api_key`, or as LOCAL_API_KEY in the environment.",
+                f"{base_url} answered {answer.status}: it {'refuses the key given' if client.has_key else 'demands a key'}.",
+                hint="Give it as `api_key` or in a file as `api_key_file`, or as LOCAL_API_KEY in the environment.",
                 status=answer.status,
             )
         if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -115,7 +135,7 @@ async def probe(url: str, *, client: "GuardedClient", key: str = "", server: str
         listed = _listed(answer)
         if listed is not None:
             facts = _facts(base_url, answer, listed, client)
-            return await _known_better(replace(facts, server=server or facts.server), client=client, key=key, timeout_s=timeout_s)
+            return await _known_better(replace(facts, server=server or facts.server), client=client, timeout_s=timeout_s)
         if answer.status not in _NOT_HERE:
             strange = strange or answer
     return replace(_unlisted(candidates, strange, client), server=server)
@@ -200,13 +220,13 @@ def is_cloud_name(model: str) -> bool:
     return model.endswith(("-cloud", ":cloud"))
 
 
-async def _known_better(facts: EndpointFacts, *, client: "GuardedClient", key: str, timeout_s: float) -> EndpointFacts:
+async def _known_better(facts: EndpointFacts, *, client: "GuardedClient", timeout_s: float) -> EndpointFacts:
     """Ask the few questions that this kind of server answers without side effects."""
     root = root_of(facts.base_url)
 
     async def ask(path: str) -> Any:
         try:
-            answer = await client.get(f"{root}{path}", timeout_s=timeout_s, key=key)
+            answer = await client.get(f"{root}{path}", timeout_s=timeout_s)
         except EndpointUnreachable:
             return None
         return answer.json() if answer.status == 200 else None  # noqa: PLR2004 - the one status that carries an answer

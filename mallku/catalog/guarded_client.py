@@ -1,4 +1,4 @@
-"""The HTTP client for model servers: it classifies the very address it dials, follows no redirect and uses no proxy.
+"""The HTTP client for model servers: it classifies the very address it dials, follows no redirect, and uses no proxy but one it was given.
 
 The only door to httpx2. Import this module on first use.
 """
@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx2
+from pydantic import SecretStr
 from typing_extensions import override
 
 from mallku.catalog.addresses import classify, demand_local, resolve
@@ -26,17 +27,25 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     classified again only when it cannot be reached.
     """
 
-    def __init__(self, *, allow_remote: bool) -> None:
-        """Dial public addresses only if `allow_remote`."""
+    def __init__(self, *, allow_remote: bool, key: SecretStr | None = None, proxy: str = "") -> None:
+        """Dial public addresses only if `allow_remote`, then through `proxy` if there is one; present `key` with every request."""
         self._allow_remote = allow_remote
+        self._key = key
+        self._proxy = proxy
+        self._through: httpx2.AsyncHTTPTransport | None = None
         # without TLS no certificates need to be loaded, which costs more than all else here
         self._plain = _transport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         self._secure: httpx2.AsyncHTTPTransport | None = None
         self._dialled: dict[tuple[str, int], str] = {}
+        self._proxied: dict[tuple[str, int], str] = {}
+        self._proxy_told = ""
 
     def location(self, url: httpx2.URL | str) -> tuple[Location, str] | None:
         """Return where the host of `url` lies and the address dialled for it, or None before the first request."""
         where = _host_and_port(httpx2.URL(url))
+        if where in self._proxied:
+            # what the proxy dials is not seen from here, so it lies outside wherever the proxy stands
+            return "public", f"{_joined(*where)} through {self._proxied[where]}"
         address = self._dialled.get(where)
         return None if address is None else (classify(address), _joined(address, where[1]))
 
@@ -44,15 +53,21 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request to the classified address of its host."""
         host, port = where = _host_and_port(request.url)
+        if self._key is not None:
+            request.headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
+        if where in self._proxied:
+            return await self._send_through_proxy(request, where)
         known = self._dialled.get(where)
         if known is not None:
             try:
                 return await self._send(request, host, known)
             except (httpx2.ConnectError, httpx2.ConnectTimeout):
                 del self._dialled[where]
-        addresses = await resolve(host, port)
+        addresses = await self._resolved(host, port)
         if not self._allow_remote:
             demand_local(host, addresses)
+        elif self._proxy and (not addresses or any(classify(address) == "public" for address in addresses)):
+            return await self._send_through_proxy(request, where)
         failure: httpx2.TransportError | None = None
         for address in addresses:
             if address == known:
@@ -65,6 +80,28 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             self._dialled[where] = address
             return response
         raise failure or httpx2.ConnectError(f"nothing answers at {host}:{port}", request=request)
+
+    async def _resolved(self, host: str, port: int) -> tuple[str, ...]:
+        """Return the addresses of a host; none where only the proxy may know it."""
+        try:
+            return await resolve(host, port)
+        except EndpointUnreachable:
+            if self._proxy and self._allow_remote:
+                return ()
+            raise
+
+    async def _send_through_proxy(self, request: httpx2.Request, where: tuple[str, int]) -> httpx2.Response:
+        """Have the proxy dial; its own address is resolved and classified like any other, and told."""
+        if self._through is None:
+            proxy = httpx2.URL(self._proxy)
+            name, port = _host_and_port(proxy)
+            address = (await resolve(name, port))[0]
+            context = await asyncio.to_thread(httpx2.create_ssl_context, trust_env=False)
+            self._through = httpx2.AsyncHTTPTransport(verify=context, trust_env=False, proxy=httpx2.Proxy(proxy.copy_with(host=address)))
+            self._proxy_told = f"the proxy {_joined(address, port)} ({classify(address)})"
+        response = await self._through.handle_async_request(request)
+        self._proxied[where] = self._proxy_told
+        return response
 
     async def _send(self, request: httpx2.Request, host: str, address: str) -> httpx2.Response:
         if host != address:
@@ -86,16 +123,28 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close all connections."""
         await self._plain.aclose()
-        if self._secure is not None:
-            await self._secure.aclose()
+        for transport in (self._secure, self._through):
+            if transport is not None:
+                await transport.aclose()
 
 
 class GuardedClient:
     """An HTTP client whose transport guards what is dialled; also usable by the openai SDK through `http`."""
 
-    def __init__(self, *, allow_remote: bool = False, connect_s: float | None = 10.0) -> None:
-        """Wait at most `connect_s` seconds for a connection; reading has no limit of its own."""
-        self._transport = GuardedTransport(allow_remote=allow_remote)
+    def __init__(
+        self, *, allow_remote: bool = False, connect_s: float | None = 10.0, key: SecretStr | None = None, proxy: str = ""
+    ) -> None:
+        """Wait at most `connect_s` seconds for a connection; reading has no limit of its own.
+
+        Args:
+            allow_remote: Whether addresses outside this machine and the local network may be dialled.
+            connect_s: Seconds to wait for a connection.
+            key: Presented with every request; nothing but the request's own header ever shows it.
+            proxy: `http://HOST:PORT` of a proxy through which outside addresses are reached; local ones are always dialled directly.
+        """
+        self._transport = GuardedTransport(allow_remote=allow_remote, key=key, proxy=proxy)
+        self.has_key: Final = key is not None
+        """Whether a key is presented."""
         self.timeout: Final = httpx2.Timeout(None, connect=connect_s)
         """Limits of the connection; reading is watched by whoever reads."""
         self.http: Final[httpx2.AsyncClient] = httpx2.AsyncClient(
@@ -115,22 +164,21 @@ class GuardedClient:
         """Return where the host of `url` lies and the address dialled for it, or None before the first request."""
         return self._transport.location(url)
 
-    async def get(self, url: str, *, timeout_s: float, key: str = "") -> "Answer":
+    async def get(self, url: str, *, timeout_s: float) -> "Answer":
         """Ask for `url` with GET and read at most one megabyte of the answer."""
-        return await self._ask("GET", url, timeout_s=timeout_s, key=key)
+        return await self._ask("GET", url, timeout_s=timeout_s)
 
-    async def post(self, url: str, body: Any, *, timeout_s: float, key: str = "") -> "Answer":
+    async def post(self, url: str, body: Any, *, timeout_s: float) -> "Answer":
         """Send `body` as JSON with POST and read at most one megabyte of the answer."""
-        return await self._ask("POST", url, timeout_s=timeout_s, key=key, body=body)
+        return await self._ask("POST", url, timeout_s=timeout_s, body=body)
 
     async def close(self) -> None:
         """Close all connections."""
         await self.http.aclose()
 
-    async def _ask(self, method: str, url: str, *, timeout_s: float, key: str, body: Any = None) -> "Answer":
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async def _ask(self, method: str, url: str, *, timeout_s: float, body: Any = None) -> "Answer":
         try:
-            async with asyncio.timeout(timeout_s), self.http.stream(method, url, json=body, headers=headers) as response:
+            async with asyncio.timeout(timeout_s), self.http.stream(method, url, json=body) as response:
                 content = b""
                 async for piece in response.aiter_bytes():
                     content += piece
@@ -203,6 +251,10 @@ def transport_failure(error: BaseException, url: str, *, reading: bool = False) 
             return EndpointUnreachable(
                 f"Nothing answers at {url}.",
                 hint="Start the server, or check host and port. From inside a container the host is `host.docker.internal`.",
+            )
+        case httpx2.ProxyError():
+            return EndpointUnreachable(
+                f"The proxy would not connect to {url}: {error}.", hint="Check the setting `proxy`, or leave it out."
             )
         case httpx2.UnsupportedProtocol() | httpx2.LocalProtocolError():
             return EndpointUnreachable(f"{url!r} cannot be asked over HTTP: {error}.", hint="Write it like `http://127.0.0.1:8080/v1`.")

@@ -1,6 +1,7 @@
 """What answers on this machine is found, asked only harmless questions, and described."""
 
 import pytest
+from pydantic import SecretStr
 from stand_in import Reply, StandIn, as_json, models, stream
 
 from mallku.catalog.endpoint_probe import candidate_urls, probe
@@ -12,9 +13,9 @@ from mallku.errors import ConfigurationError, EndpointRefused, EndpointUnreachab
 HARMLESS = {"/models", "/props", "/info", "/api/tags", "/api/ps", "/api/v1/models", "/api/extra/true_max_context_length"}
 
 
-async def ask(server, **options):
-    async with GuardedClient() as client:
-        return await probe(server.url, client=client, timeout_s=3, **options)
+async def ask(server, key=None):
+    async with GuardedClient(key=key) as client:
+        return await probe(server.url, client=client, timeout_s=3)
 
 
 MAKERS = {
@@ -76,7 +77,7 @@ async def test_a_demanded_key_and_a_refused_key_are_told_apart():
         with pytest.raises(EndpointRefused, match="demands a key"):
             await ask(server)
         with pytest.raises(EndpointRefused, match="refuses the key given"):
-            await ask(server, key="k")
+            await ask(server, key=SecretStr("k"))
 
 
 async def test_a_redirect_is_named_and_not_followed():

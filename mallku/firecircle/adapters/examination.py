@@ -55,6 +55,8 @@ async def examine(participant: Participant, *, first_token_s: float = 120.0) -> 
         return
     for result in _known(participant):
         yield result
+    for concern in getattr(participant, "concerns", ()):
+        yield Examined(what="key", state="note", told=concern)
     limits = Deadlines(first_token=first_token_s, idle=30.0, total=2 * first_token_s)
     settings = GenerationSettings(max_tokens=64, temperature=0.0, deadlines=limits)
     answer = await _answer(participant, settings)

@@ -50,7 +50,9 @@ def participant_error(facts: ErrorFacts, *, url: str, server: str, model: str, r
             return Overloaded(f"{said}.", hint="The server has too much to do.", retry_after=retry_after, status=facts.status)
         case "key":
             return EndpointRefused(
-                f"{said}.", hint="Give the key as `api_key`, or as LOCAL_API_KEY in the environment.", status=facts.status
+                f"{said}.",
+                hint="Give the key as `api_key` or in a file as `api_key_file`, or as LOCAL_API_KEY in the environment.",
+                status=facts.status,
             )
         case "model missing":
             return ModelNotFound(

@@ -5,12 +5,15 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from pydantic import SecretStr
+
 from mallku.catalog.server_presets import preset_or_error
 from mallku.dialogue.participant import Connectable, Participant, ParticipantFacts, ReportsLoading
 from mallku.dialogue.prompt import GenerationSettings, Prompt
 from mallku.dialogue.response import Delta, Response
 from mallku.errors import ConfigurationError
 from mallku.firecircle.adapters.endpoint import EndpointProfile, Endpoints, SharesEndpoint
+from mallku.firecircle.adapters.key_ring import key_from_file, ring_of_this_user
 from mallku.firecircle.adapters.local_config import LocalAdapterConfig, LocalBackend
 from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
 
@@ -37,7 +40,9 @@ class LocalAIAdapter:
         """
         self.config: Final = config
         """What it was made from."""
-        self._participant = _participant(config, engines)
+        self.concerns: Final[list[str]] = []
+        """What is not as it should be though it works, such as a key file that others can read."""
+        self._participant = _participant(config, engines, self.concerns)
 
     def __repr__(self) -> str:
         """Name the backend and what it speaks through; never the key."""
@@ -107,7 +112,7 @@ def settled(settings: GenerationSettings, defaults: GenerationSettings) -> Gener
     return replace(settings, **filled, stop=tuple(dict.fromkeys((*settings.stop, *defaults.stop))))
 
 
-def _participant(config: LocalAdapterConfig, engines: "EnginePool | None") -> Participant:
+def _participant(config: LocalAdapterConfig, engines: "EnginePool | None", concerns: list[str]) -> Participant:
     if config.backend is LocalBackend.LLAMACPP:
         return _in_process(config, engines)
     server = "ollama" if config.backend is LocalBackend.OLLAMA else ""
@@ -115,11 +120,24 @@ def _participant(config: LocalAdapterConfig, engines: "EnginePool | None") -> Pa
     return OpenAICompatible(
         url,
         model=config.model_name or "",
-        api_key=config.api_key.get_secret_value() if config.api_key else "",
+        api_key=_key(config, url, concerns),
         allow_remote=config.allow_remote,
         window=config.context_length if "context_length" in config.model_fields_set else None,
         server=server,
+        proxy=config.proxy,
     )
+
+
+def _key(config: LocalAdapterConfig, url: str, concerns: list[str]) -> SecretStr | str:
+    """Return the key given, else that of the key file, else that of the user's ring of keys."""
+    if config.api_key is not None:
+        return config.api_key
+    path = config.api_key_file or ring_of_this_user()
+    if path is None:
+        return ""
+    found = key_from_file(path, url)
+    concerns += [found.concern] if found.concern else []
+    return found.key or ""
 
 
 def _in_process(config: LocalAdapterConfig, engines: "EnginePool | None") -> Participant:

@@ -16,6 +16,7 @@ _ENVIRONMENT: Final[Mapping[str, str]] = {
     "base_url": "LOCAL_MODEL_BASE_URL",
     "model_name": "LOCAL_MODEL_NAME",
     "api_key": "LOCAL_API_KEY",
+    "api_key_file": "LOCAL_API_KEY_FILE",
 }
 _PREFIX: Final = "MALLKU_LOCAL_"
 
@@ -35,7 +36,8 @@ class LocalAdapterConfig(BaseModel):
     """How a local participant is reached or loaded, and how it generates.
 
     What is not given is looked up in the environment, then in `.env` of the working directory: `LOCAL_MODEL_BASE_URL`, `LOCAL_MODEL_NAME`,
-    `LOCAL_API_KEY`, and `MALLKU_LOCAL_` with the name of any field. Unknown names and wrong values raise `ConfigurationError`.
+    `LOCAL_API_KEY`, `LOCAL_API_KEY_FILE`, and `MALLKU_LOCAL_` with the name of any field. Unknown names and wrong values raise
+    `ConfigurationError`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, protected_namespaces=())
@@ -48,6 +50,10 @@ class LocalAdapterConfig(BaseModel):
     """The model to ask for. None: the only one the server lists."""
     api_key: SecretStr | None = None
     """Key to present to the server. None: none; keys of other services in the environment are never used."""
+    api_key_file: Path | None = None
+    """A file with the key, or with a ring of keys by address; an `api_key` goes before it."""
+    proxy: str = ""
+    """`http://HOST:PORT` of a proxy to reach an address outside, with `allow_remote` only. Local ones are dialled directly."""
     allow_remote: bool = False
     """Whether words may leave this machine and the local network."""
 
@@ -93,7 +99,12 @@ class LocalAdapterConfig(BaseModel):
     def _checked(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if isinstance(values, Mapping):
             _refuse_unknown(values, tuple(cls.model_fields))
-            values = {**_from_environment(tuple(cls.model_fields)), **{name: value for name, value in values.items() if value is not None}}
+            given = {name: value for name, value in values.items() if value is not None}
+            found = _from_environment(tuple(cls.model_fields))
+            if "api_key_file" in given:
+                # a file that is named goes before a key that happens to be in the environment
+                found.pop("api_key", None)
+            values = {**found, **given}
         try:
             return handler(values)
         except ValidationError as error:

@@ -12,10 +12,11 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import SecretStr
 from typing_extensions import override
 
 from mallku.catalog.endpoint_facts import EndpointFacts
-from mallku.catalog.endpoint_probe import candidate_urls, is_cloud_name, probe, root_of
+from mallku.catalog.endpoint_probe import candidate_urls, checked_proxy, is_cloud_name, probe, root_of
 from mallku.catalog.server_presets import preset
 from mallku.dialogue.participant import ParticipantFacts
 from mallku.dialogue.prompt import GenerationSettings, Prompt
@@ -64,6 +65,7 @@ class OpenAICompatible:
         window: Tokens to use at most, if fewer than the server has.
         parallel: Requests to send at once, instead of what the server reports.
         server: Kind of server, if it is known and not to be guessed.
+        proxy: `http://HOST:PORT` of the proxy through which an address outside is reached; only with `allow_remote`.
     """
 
     def __init__(
@@ -71,16 +73,18 @@ class OpenAICompatible:
         base_url: str,
         *,
         model: str = "",
-        api_key: str = "",
+        api_key: SecretStr | str = "",
         allow_remote: bool = False,
         window: int | None = None,
         parallel: int | None = None,
         server: str = "",
+        proxy: str = "",
     ) -> None:
         candidate_urls(base_url)  # refuses what is no URL before anything else happens
         self._url = base_url
         self._model = model
-        self._key = api_key
+        self._key = _secret(api_key)
+        self._proxy = checked_proxy(proxy, allow_remote=allow_remote)
         self._allow_remote = allow_remote
         self._window = window
         self._parallel = parallel
@@ -163,7 +167,7 @@ class OpenAICompatible:
         upper = estimated_tokens(prompt, known.profile)
         if known.profile.window is None or self._client is None or 2 * upper < known.profile.window:
             return upper
-        exact = await counted_by_server(prompt, known.profile, client=self._client, key=self._key)
+        exact = await counted_by_server(prompt, known.profile, client=self._client)
         return upper if exact is None else exact
 
     async def close(self) -> None:
@@ -177,7 +181,7 @@ class OpenAICompatible:
         give_up = asyncio.get_running_loop().time() + _LOADING_S
         while True:
             try:
-                return await probe(self._url, client=client, key=self._key, server=self._server, timeout_s=limit_s)
+                return await probe(self._url, client=client, server=self._server, timeout_s=limit_s)
             except Overloaded:
                 if asyncio.get_running_loop().time() > give_up:
                     raise
@@ -188,7 +192,7 @@ class OpenAICompatible:
         upper = estimated_tokens(prompt, profile)
         if profile.facts.shared_pool is None or profile.calibrated or self._client is None:
             return upper
-        exact = await counted_by_server(prompt, profile, client=self._client, key=self._key)
+        exact = await counted_by_server(prompt, profile, client=self._client)
         return upper if exact is None else exact
 
     async def _turn(
@@ -216,7 +220,7 @@ class OpenAICompatible:
         from mallku.catalog.guarded_client import GuardedClient
 
         if self._client is None:
-            self._client = GuardedClient(allow_remote=self._allow_remote, connect_s=limit_s)
+            self._client = GuardedClient(allow_remote=self._allow_remote, connect_s=limit_s, key=self._key, proxy=self._proxy)
         found = await self._probed(self._client, limit_s or 60.0)
         model = chosen_model(found, self._model)
         if not self._allow_remote:
@@ -225,7 +229,7 @@ class OpenAICompatible:
         if self._known is None:
             own = Endpoint(slots=profile.parallel, pool=found.shared_pool, loads_on_demand=found.loads_on_demand)
             self._known = Knowledge(profile, self._endpoints.at(_address(found), own))
-            self._connection = _SdkConnection(found.base_url, key=self._key, client=self._client)
+            self._connection = _SdkConnection(found.base_url, client=self._client)
         assert self._connection is not None
         return self._known, self._connection
 
@@ -233,12 +237,10 @@ class OpenAICompatible:
 class _SdkConnection:
     """Sends requests through the openai SDK's low-level `post`, which spares the walk over every message that `create` makes."""
 
-    def __init__(self, base_url: str, *, key: str, client: "GuardedClient") -> None:
+    def __init__(self, base_url: str, *, client: "GuardedClient") -> None:
         self._base_url = base_url
         self._client = client
-        self._sdk = _sdk_class()(
-            api_key=key or _DUMMY_KEY, base_url=base_url, max_retries=0, http_client=client.http, timeout=client.timeout
-        )
+        self._sdk = _sdk_class()(api_key=_DUMMY_KEY, base_url=base_url, max_retries=0, http_client=client.http, timeout=client.timeout)
 
     @asynccontextmanager
     async def send(self, body: dict[str, Any], profile: EndpointProfile, clock: TurnClock) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -277,6 +279,11 @@ class _SdkConnection:
             if not broke_off(error.__cause__):
                 raise
             return await send()
+
+
+def _secret(key: SecretStr | str) -> SecretStr | None:
+    secret = SecretStr(key) if isinstance(key, str) else key
+    return secret if secret.get_secret_value() else None
 
 
 def _address(facts: EndpointFacts) -> str:

@@ -53,7 +53,7 @@ def truncation_note(profile: EndpointProfile, prompt: Prompt, usage: Usage) -> s
     return f"the server read only {read} tokens of a prompt of {size} bytes: its beginning was probably cut off. {hint}"
 
 
-async def counted_by_server(prompt: Prompt, profile: EndpointProfile, *, client: "GuardedClient", key: str) -> int | None:
+async def counted_by_server(prompt: Prompt, profile: EndpointProfile, *, client: "GuardedClient") -> int | None:
     """Return the server's own count, or None if this kind of server has none to give."""
     root = root_of(profile.facts.base_url)
     messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
@@ -69,7 +69,7 @@ async def counted_by_server(prompt: Prompt, profile: EndpointProfile, *, client:
         case _:
             return None
     try:
-        answer = await client.post(url, body, timeout_s=_COUNT_TIMEOUT_S, key=key)
+        answer = await client.post(url, body, timeout_s=_COUNT_TIMEOUT_S)
     except ParticipantError:
         return None
     data = answer.json() if answer.status == _OK else None
