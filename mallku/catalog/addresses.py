@@ -43,7 +43,8 @@ def is_ip(host: str) -> bool:
 
 async def resolve(host: str, port: int) -> tuple[str, ...]:
     """Return the IP addresses of a host, IPv4 first: several local servers listen on 127.0.0.1 but not on ::1."""
-    bare = host.strip("[]")
+    # a dot at the end only says that the name is complete (RFC 1034, 3.1)
+    bare = host.strip("[]").removesuffix(".")
     if is_ip(bare):
         return (bare,)
     if bare == "localhost" or bare.endswith(".localhost"):

@@ -153,6 +153,17 @@ async def test_03_an_empty_stream_is_asked_again_whole_and_then_says_why():
     assert caught.value.window == 512
 
 
+@pytest.mark.parametrize("window", [512, 100_000])
+async def test_03_nothing_at_all_is_suspected_to_be_too_long_only_where_it_may_be(window):
+    empty = Reply(kind="text/event-stream")
+    async with StandIn(empty, listed=models("m", owned_by="vllm", max_model_len=window)) as server:
+        with pytest.raises(ContextOverflow if window == 512 else EmptyAnswer, match="nothing at all") as caught:
+            await run(server, prompt=LONG)
+
+    assert caught.value.hint
+    assert len(server.chats) == 2
+
+
 async def test_04_a_model_that_only_thought_is_asked_again_with_thinking_off():
     replies = [stream(chunk(reasoning_content="hm"), chunk(content=""), finish="length"), stream("spoken")]
     async with StandIn(replies, listed=models("m", owned_by="vllm")) as server:
@@ -215,6 +226,17 @@ async def seats(server, count, **options):
     return made
 
 
+async def seats_like(others, server):
+    """As many participants again, which find the endpoint as the others left it."""
+    shared, made = Endpoints(), []
+    shared.at(others[0].facts.address, others[0]._known.endpoint)
+    for _ in others:
+        made.append(OpenAICompatible(server.url))
+        made[-1].share(shared)
+        await made[-1].connect()
+    return made
+
+
 async def ask_all(participants, prompt=PROMPT, **changes):
     try:
         return await asyncio.gather(*(said(each, prompt, **changes) for each in participants), return_exceptions=True)
@@ -248,8 +270,11 @@ async def test_06_a_shared_memory_that_is_full_halves_what_is_asked_at_once_and_
     async with StandIn(chat, listed=models("m", owned_by="vllm")) as server:
         made = await seats(server, 4, parallel=4)
         answers = await ask_all(made)
+        before = len(server.chats)
+        again = await ask_all(await seats_like(made, server))
 
-    assert answers == ["yes"] * 4
+    assert (answers, again) == (["yes"] * 4, ["yes"] * 4)
+    assert len(server.chats) == before + 4
 
 
 async def test_06_an_interrupted_stream_is_no_short_answer_and_the_server_is_asked_one_at_a_time():

@@ -2,11 +2,12 @@
 
 import asyncio
 
+import httpx2
 import pytest
 
 from mallku.catalog import addresses
 from mallku.catalog.addresses import classify, demand_local, resolve
-from mallku.catalog.guarded_client import GuardedClient
+from mallku.catalog.guarded_client import GuardedClient, GuardedTransport
 from mallku.errors import EndpointUnreachable, RemoteAddressRefused
 
 WHERE = {
@@ -47,6 +48,50 @@ def test_every_kind_of_address_is_put_where_it_lies(address):
 def test_one_public_address_among_private_ones_is_enough_to_refuse_a_name():
     with pytest.raises(RemoteAddressRefused, match=r"relay.*8\.8\.8\.8"):
         demand_local("relay", ("10.0.0.1", "8.8.8.8"))
+
+
+WRITTEN = {
+    "http://2130706433/": "loopback",
+    "http://0x7f000001/": "loopback",
+    "http://0177.0.0.1/": "no URL",
+    "http://127.1/": "loopback",
+    "http://localhost./": "loopback",
+    "http://LOCALHOST/": "loopback",
+    "http://models.localhost/": "loopback",
+    "http://127.0.0.1./": "loopback",
+    "http://[::ffff:7f00:1]/": "loopback",
+    "http://[0:0:0:0:0:0:0:1]/": "loopback",
+    "http://0/": "loopback",
+    "http://167772161/": "private",
+    "http://[fe80::1%25lo]/": "private",
+    "http://134744072/": "public",
+    "http://0x8080808/": "public",
+    "http://010.8.8.8/": "no URL",
+    "http://8.8.8.8./": "public",
+    "http://[::ffff:808:808]/": "public",
+    "http://[64:ff9b::8.8.8.8]/": "public",
+    "http://[64:ff9b:1::808:808]/": "public",
+    "http://[2001:0:808:808::1]/": "public",
+    "http://[::8.8.8.8]/": "public",
+    "http://100.100.100.100/": "public",
+}
+
+
+@pytest.mark.parametrize("url", WRITTEN)
+async def test_an_address_is_judged_as_the_system_dials_it_however_it_is_written(url, monkeypatch):
+    """Decimal, octal and hexadecimal numbers, trailing dots, zones, and IPv4 inside IPv6: nothing is sent to what lies outside."""
+    dialled = []
+
+    async def send(self, request, host, address):
+        dialled.append(address)
+        raise httpx2.ConnectError("not dialled in this test", request=request)
+
+    monkeypatch.setattr(GuardedTransport, "_send", send)
+    async with GuardedClient() as client:
+        with pytest.raises(RemoteAddressRefused if WRITTEN[url] == "public" else EndpointUnreachable):
+            await client.get(url, timeout_s=5)
+
+    assert {classify(address) for address in dialled} == {WRITTEN[url]} - {"public", "no URL"}
 
 
 async def test_localhost_means_this_machine_whatever_a_resolver_says():
