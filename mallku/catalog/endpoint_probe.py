@@ -136,7 +136,7 @@ async def probe(url: str, *, client: "GuardedClient", server: str = "", timeout_
         if listed is not None:
             facts = _facts(base_url, answer, listed, client)
             return await _known_better(replace(facts, server=server or facts.server), client=client, timeout_s=timeout_s)
-        if answer.status not in _NOT_HERE:
+        if answer.status not in _NOT_HERE and answer.content.strip():
             strange = strange or answer
     return replace(_unlisted(candidates, strange, client), server=server)
 

@@ -23,7 +23,7 @@ from mallku.errors import (
     RemoteAddressRefused,
     RequestRefused,
 )
-from mallku.firecircle.adapters.endpoint import Endpoints
+from mallku.firecircle.adapters.endpoint import Endpoints, share_endpoints
 from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
 
 SCHEMA = {"type": "object", "properties": {"choice": {"enum": ["A", "B"]}}, "required": ["choice"]}
@@ -96,6 +96,17 @@ async def test_01_a_server_without_a_list_of_models_is_usable():
         await participant.close()
 
     assert (text, server.chats[0]["model"]) == ("yes", "named")
+
+
+@pytest.mark.parametrize("cut", [True, False])
+async def test_01_a_list_that_breaks_off_before_it_begins_is_no_list(cut):
+    """MLX-LM answers 200 and nothing where nobody has a cache of models."""
+    async with StandIn(stream("yes"), listed=Reply(cut=cut)) as server:
+        participant = OpenAICompatible(server.root, model="named")
+        text = await said(participant)
+        await participant.close()
+
+    assert (text, participant.facts.model) == ("yes", "named")
 
 
 async def test_02_a_prompt_of_which_little_was_read_is_reported():
@@ -251,6 +262,30 @@ async def test_06_a_server_is_asked_no_more_at_once_than_it_can_do(owner, most):
         answers = await ask_all(await seats(server, 5))
 
     assert (answers, server.most_at_once) == (["yes"] * 5, most)
+
+
+def slots_of_llama_server(count):
+    return {"/props": as_json({"total_slots": count, "default_generation_settings": {"n_ctx": 100_000}})}
+
+
+def slots_of_lm_studio(count):
+    config = {"context_length": 100_000, "parallel": count}
+    return {"/api/v1/models": as_json({"models": [{"key": "m", "loaded_instances": [{"id": "m", "config": config}]}]})}
+
+
+@pytest.mark.parametrize(("owner", "routes"), [("llamacpp", slots_of_llama_server(3)), ("organization_owner", slots_of_lm_studio(3))])
+@pytest.mark.parametrize("connected_first", [True, False])
+async def test_06_places_are_as_many_as_the_server_reports_and_all_seats_share_them(owner, routes, connected_first):
+    async with StandIn(stream("yes", before_s=0.05), listed=models("m", owned_by=owner), **routes) as server:
+        made = [OpenAICompatible(server.url) for _ in range(7)]
+        if connected_first:
+            for participant in made:
+                await participant.connect()
+        share_endpoints(made)
+        first = await said(made[0])  # a cold model is opened alone
+        answers = await ask_all(made)
+
+    assert ([first, *answers], server.most_at_once) == (["yes"] * 8, 3)
 
 
 async def test_06_requests_together_never_ask_for_more_than_a_shared_memory_holds():

@@ -127,6 +127,11 @@ async def _circle(settings: Settings) -> list[Finding]:
     return findings
 
 
+def _joined(told: str, remedy: str) -> str:
+    """Return what was found and how to mend it as sentences."""
+    return f"{told}{'' if told.endswith(('.', '!', '?')) else '.'} {remedy}" if remedy else told
+
+
 async def _examined(name: str, spec: str, *, entry: SeatEntry | None = None, allow_remote: bool = False) -> list[Finding]:
     """Examine what speaks for a seat: reachable, where, window, an answer, a ballot."""
     from mallku.firecircle.adapters.examination import examine
@@ -139,4 +144,4 @@ async def _examined(name: str, spec: str, *, entry: SeatEntry | None = None, all
         results = [result async for result in examine(participant)]
     finally:
         await participant.close()
-    return [Finding(what=f"{name}: {result.what}", state=result.state, told=f"{result.told} {result.remedy}".strip()) for result in results]
+    return [Finding(what=f"{name}: {result.what}", state=result.state, told=_joined(result.told, result.remedy)) for result in results]
