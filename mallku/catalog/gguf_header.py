@@ -22,7 +22,11 @@ _MOST_ENTRIES: Final = 65_536
 _MOST_TENSORS: Final = 262_144
 _MOST_STRINGS: Final = 4_000_000
 _LONGEST_NAME: Final = 65_535
-_LONGEST_KEPT: Final = 1_000_000
+_LONGEST_TEXT: Final = 16 * 1024 * 1024
+_LONGEST_KEPT: Final = 65_536
+_MOST_KEPT: Final = 4 * 1024 * 1024
+_MOST_NESTED: Final = 65_536
+_MOST_WEIGHTS: Final = 1 << 63
 _MOST_DIMENSIONS: Final = 8
 _DEEPEST: Final = 4
 _SHORT: Final = 256
@@ -83,6 +87,8 @@ class _Cursor:
         self._start = 0
         self._at = 0
         self.strings_walked = 0
+        self.nested_walked = 0
+        self._kept = 0
 
     @property
     def position(self) -> int:
@@ -114,10 +120,18 @@ class _Cursor:
         return value
 
     def text(self, longest: int) -> str:
+        """Return a text of at most `longest` bytes; of a long one, the beginning is kept and the rest walked over."""
         length = self.number("Q")
         if length > longest:
             raise self.invalid(f"a text of {length} bytes stands where at most {longest} can be")
-        return self.take(length).decode("utf-8", errors="replace")
+        kept = min(length, _LONGEST_KEPT)
+        self._kept += kept
+        if self._kept > _MOST_KEPT:
+            raise self.invalid(f"it has more than {_MOST_KEPT} bytes of text outside its arrays")
+        words = self.take(kept).decode("utf-8", errors="replace")
+        if kept < length:
+            self.skip(length - kept)
+        return words
 
     def skip_strings(self, count: int) -> None:
         """Walk over `count` texts; a vocabulary of 200,000 must take milliseconds."""
@@ -175,7 +189,7 @@ def _read(cursor: _Cursor, size: int) -> GgufHeader:
 
 def _value(cursor: _Cursor, kind: int) -> Scalar:
     if kind == _STRING:
-        return cursor.text(_LONGEST_KEPT)
+        return cursor.text(_LONGEST_TEXT)
     code = _SCALARS.get(kind)
     if code is None:
         raise cursor.invalid(f"it has a value of the unknown type {kind}")
@@ -188,8 +202,9 @@ def _skip_array(cursor: _Cursor, *, depth: int) -> int:
     if kind == _STRING:
         cursor.skip_strings(count)
     elif kind == _ARRAY:
-        if depth >= _DEEPEST or count > _MOST_ENTRIES:
-            raise cursor.invalid("it nests arrays too deeply")
+        cursor.nested_walked += count
+        if depth >= _DEEPEST or cursor.nested_walked > _MOST_NESTED:
+            raise cursor.invalid("it nests too many arrays, or too deeply")
         for _ in range(count):
             _skip_array(cursor, depth=depth + 1)
     elif kind in _SCALARS:
@@ -209,8 +224,10 @@ def _weights(cursor: _Cursor, tensors: int, metadata: Mapping[str, Scalar], size
         count = 1
         for extent in struct.unpack(f"<{dimensions}Q", cursor.take(8 * dimensions)):
             count *= extent
+        if count > _MOST_WEIGHTS:
+            raise cursor.invalid(f"a tensor has {dimensions} dimensions whose product cannot be")
         kind, offset = struct.unpack("<IQ", cursor.take(12))
-        name, block, block_bytes = TENSOR_TYPES.get(kind, (f"type {kind}", 1, 0))
+        name, block, block_bytes = TENSOR_TYPES.get(kind, ("unknown", 1, 0))
         weights[name] = weights.get(name, 0) + count
         ends = max(ends, offset + -(-count // block) * block_bytes)
     alignment = metadata.get("general.alignment", 32)

@@ -15,6 +15,7 @@ from mallku.errors import ModelFileInvalid, ModelFileMissing
 _PART: Final = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.gguf|\.safetensors)$")
 _MOST_PARTS: Final = 512
 _LARGEST_JSON: Final = 16 * 1024 * 1024
+_MOST_PAIRS: Final = 400_000
 
 
 def model_facts(path: Path | str, *, name: str = "", source: str = "") -> ModelFacts:
@@ -158,7 +159,9 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST_JSON:
             return {}
-        data = json.loads(path.read_bytes())
+        raw = path.read_bytes()
+        # read, pairs take many times the bytes they stand in; no index or tokenizer has so many
+        data = {} if raw.count(b":") > _MOST_PAIRS or raw.count(b",") > _MOST_PAIRS else json.loads(raw)
     except (OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}

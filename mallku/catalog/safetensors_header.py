@@ -15,6 +15,9 @@ from mallku.errors import ModelFileInvalid, ModelFileMissing
 MAX_HEADER_BYTES: Final = 16 * 1024 * 1024
 """No header is larger; that of a model with 10,000 tensors takes about 1 MB."""
 
+_MOST_TENSORS: Final = 65_536
+_MOST_PAIRS: Final = 5 * _MOST_TENSORS
+
 _BITS: Final[Mapping[str, int]] = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
     "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64,
@@ -56,6 +59,9 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
         raise ModelFileMissing(f"There is no file {str(path)!r}.", hint="Check the path; `mallku models` lists what is here.") from error
     except OSError as error:
         raise ModelFileInvalid(f"{str(path)!r} cannot be read: {error.strerror}.", hint="Check the path and your rights.") from error
+    if text.count(b":") > _MOST_PAIRS or text.count(b",") > _MOST_PAIRS:
+        # read, the pairs would take many times the bytes they stand in
+        raise _invalid(path, f"its header lists more than {_MOST_TENSORS} tensors")
     try:
         header = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:

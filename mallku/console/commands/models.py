@@ -63,11 +63,20 @@ def _server_lines(server: FoundServer) -> list[str]:
 def _file_line(facts: ModelFacts) -> str:
     if facts.format != "gguf":
         return f"  {one_line(facts.id)}  {facts.format}, {facts.size_bytes / 1e9:.1f} GB; serve it with vLLM or a like server"
-    parts = [f"{facts.size_bytes / 1e9:.1f} GB", facts.architecture, facts.quantization]
+    parts = [f"{facts.size_bytes / 1e9:.1f} GB", facts.architecture, _weights(facts.parameters), facts.quantization]
     parts += [f"{facts.context_length} tokens"] if facts.context_length else []
+    parts += [f"licence {facts.licence}"] if facts.licence else []
     parts += [facts.source] if facts.source else []
     parts += [] if facts.chat_template else ["no chat template"]
     return f"  gguf:{one_line(str(facts.path))}  {one_line(', '.join(part for part in parts if part))}"
+
+
+def _weights(count: int) -> str:
+    """Return a number of weights as people write it."""
+    for unit, name in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= unit:
+            return f"{count / unit:.3g} {name} weights"
+    return ""
 
 
 def _as_data(servers: tuple[FoundServer, ...], files: FoundModels) -> dict[str, Any]:
