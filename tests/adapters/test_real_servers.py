@@ -1,6 +1,7 @@
 """The defences, held against servers that nobody here wrote."""
 
 import asyncio
+from contextlib import suppress
 
 import httpx2
 import pytest
@@ -8,8 +9,9 @@ from asking import PROMPT, answer, said, settings
 from real_servers import llama_cpp_python_server, llama_server
 from stand_in import StandIn, models, stream
 
+from mallku.catalog.endpoint_probe import probe
 from mallku.dialogue.prompt import Deadlines, Prompt
-from mallku.errors import AnswerCutShort, ContextOverflow, EndpointRefused, EndpointUnreachable
+from mallku.errors import AnswerCutShort, ContextOverflow, EndpointRefused, EndpointUnreachable, Overloaded
 from mallku.firecircle import FireCircle
 from mallku.firecircle.adapters.endpoint import share_endpoints
 from mallku.firecircle.adapters.local_adapter import LocalAdapterConfig, LocalAIAdapter, LocalBackend
@@ -157,6 +159,51 @@ async def test_a_json_schema_that_a_server_cannot_take_is_asked_for_in_its_own_w
 
     assert text in {'{"choice": "A"}', '{"choice": "B"}'}
     assert participant.profile.dialect.rung == "json_object+schema"
+
+
+async def test_a_server_that_is_still_loading_its_model_is_waited_for(slow_model, monkeypatch):
+    """Loading takes a tenth of a second here, so it is tried until it was met."""
+    met = []
+
+    async def watched(*arguments, **options):
+        try:
+            return await probe(*arguments, **options)
+        except Overloaded as loading:
+            met.append(loading.status)
+            raise
+
+    monkeypatch.setattr("mallku.firecircle.adapters.openai_compatible.probe", watched)
+    for _ in range(5):
+        with llama_server(slow_model, waits=False) as url:
+            participant = OpenAICompatible(url)
+            while participant.profile is None:
+                with suppress(EndpointUnreachable):
+                    await participant.connect()
+                await asyncio.sleep(0.002)
+            text = await said(participant, max_tokens=4)
+            await participant.close()
+        if met:
+            break
+
+    assert text
+    assert set(met) == {503}
+
+
+async def test_a_shared_memory_that_others_fill_is_an_overload_after_which_asking_again_helps(random_model, closing):
+    """Seats that do not know of each other, as those of two programs, fill the memory together; one after the other they are answered."""
+    prompt = Prompt(system="s", user="q" * 800)
+    with llama_server(random_model, n_ctx=2048, n_parallel=4, kv_unified=True) as url:
+        made = [closing(url) for _ in range(4)]
+        for participant in made:
+            await participant.connect()
+        ask = [said(each, prompt, max_tokens=300, temperature=0.0) for each in made]
+        full = [answer for answer in await asyncio.gather(*ask, return_exceptions=True) if not isinstance(answer, str)]
+        again = [await said(each, prompt, max_tokens=300, temperature=0.0) for each in made]
+
+    assert full
+    assert {type(error) for error in full} == {Overloaded}
+    assert all(error.retryable and "filled the memory they share" in error.message and "`-c`" in error.hint for error in full)
+    assert all(again)
 
 
 async def test_leaving_an_answer_frees_the_slot(slow_model, closing):

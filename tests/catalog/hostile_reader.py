@@ -56,7 +56,7 @@ def main() -> None:
             damaged = folder / f"damaged{path.suffix}"
             damaged.write_bytes(mutated(whole, lot))
             refused += bool(read(damaged))
-    print(json.dumps({"told": told, "refused": refused}))
+    sys.stdout.write(json.dumps({"told": told, "refused": refused}))
 
 
 main()

@@ -1,7 +1,7 @@
 """Runs a deliberation in a network of its own, from which every packet to anywhere can be seen; told by `test_packets.py`.
 
-The network has one interface, loopback, and its route to the whole world leads there too: what is meant for outside does not leave, and does
-not go unseen either.
+The network has one interface, loopback, and its route to the whole world leads there too: what is meant for outside does not leave, and
+does not go unseen either.
 """
 
 import asyncio
@@ -49,10 +49,12 @@ class Capture:
 
 
 async def deliberate(url, folder):
-    """A circle with two seats behind a server and one in this process, its record in a file; then the terminal's commands."""
+    """A circle with two seats behind a server and one in this process, its record in a file."""
     async with FireCircle(journal=folder / "j.db", seed=3) as circle:
         circle.add_participant(LocalAIAdapter(LocalAdapterConfig(base_url=url, max_tokens=64)), name="Ada")
-        circle.add_participant(LocalAIAdapter(LocalAdapterConfig(base_url=url.replace("127.0.0.1", "localhost"), max_tokens=64)), name="Ben")
+        circle.add_participant(
+            LocalAIAdapter(LocalAdapterConfig(base_url=url.replace("127.0.0.1", "localhost"), max_tokens=64)), name="Ben"
+        )
         circle.add_participant(participant_from_spec("tiny", tiny=rehearsal_model_path(), max_tokens=64, threads=1), name="Cho")
         result = await circle.deliberate("Should we share the water of the spring?", options=["yes", "no"])
     return result.status, "No statement left this machine." in str(result)
@@ -65,10 +67,8 @@ def main():
     capture = Capture()
     with llama_server(rehearsal_model_path(), n_ctx=8192, n_parallel=2) as url:
         status, stayed = asyncio.run(deliberate(url, folder))
-        commands = [
-            subprocess.run([sys.executable, "-m", "mallku", *words], capture_output=True, check=False, env={**os.environ, "HOME": str(folder)})
-            for words in (["doctor", url],)
-        ]
+        doctor = [sys.executable, "-m", "mallku", "doctor", url]
+        examined = subprocess.run(doctor, capture_output=True, check=False, env={**os.environ, "HOME": str(folder)})
     time.sleep(0.2)
     packets, seen = capture.count, set(capture.seen)
     # what would have been seen if anything had tried to leave
@@ -81,7 +81,7 @@ def main():
         "packets": packets,
         "seen": sorted(seen),
         "control": any(OUTSIDE in pair for pair in capture.seen),
-        "commands": [done.returncode for done in commands],
+        "doctor": examined.returncode,
     }
     (folder / "captured.json").write_text(json.dumps(told))
 

@@ -34,6 +34,6 @@ def test_no_packet_of_a_deliberation_goes_anywhere_but_to_this_machine(tmp_path)
     outside = [pair for pair in told["seen"] if not all(ipaddress.ip_address(address).is_loopback for address in pair)]
 
     assert told["control"]
-    assert (told["status"], told["stayed"], told["commands"]) == ("complete", True, [0])
+    assert (told["status"], told["stayed"], told["doctor"]) == ("complete", True, 0)
     assert told["packets"] > 100
     assert outside == []

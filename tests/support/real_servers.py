@@ -32,12 +32,12 @@ sys.stdin.read()
 
 
 @contextmanager
-def llama_server(model: Path, **params: Any) -> Iterator[str]:
-    """llama.cpp's HTTP server; yields its address."""
+def llama_server(model: Path, *, waits: bool = True, **params: Any) -> Iterator[str]:
+    """llama.cpp's HTTP server; yields its address, when it is ready or, unless it `waits`, as soon as it is started."""
     port = _free_port()
     wanted = {"model": str(model), "hostname": None, "port": port, "n_ctx": 4096, "n_parallel": 4, **params}
     del wanted["hostname"]
-    with _child([sys.executable, "-c", _XLLAMACPP, json.dumps(wanted)], f"http://127.0.0.1:{port}") as address:
+    with _child([sys.executable, "-c", _XLLAMACPP, json.dumps(wanted)], f"http://127.0.0.1:{port}", waits=waits) as address:
         yield address
 
 
@@ -52,11 +52,12 @@ def llama_cpp_python_server(model: Path, *, n_ctx: int = 2048, **flags: Any) -> 
 
 
 @contextmanager
-def _child(command: list[str], address: str) -> Iterator[str]:
+def _child(command: list[str], address: str, *, waits: bool = True) -> Iterator[str]:
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
         try:
-            _wait(f"{address}/v1/models", process)
+            if waits:
+                _wait(f"{address}/v1/models", process)
             yield address
         finally:
             process.kill()
