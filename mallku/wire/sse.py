@@ -14,6 +14,7 @@ class SseReader:
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[bytes] = []
+        self._held = 0
         self.saw_data = False
         """Whether any `data:` line came at all; a body without one is not an event stream."""
 
@@ -21,19 +22,19 @@ class SseReader:
         """Return the data of every event that `chunk` completes."""
         lines = (self._rest + chunk).split(b"\n")
         self._rest = lines.pop()
-        if len(self._rest) > MAX_EVENT_BYTES:
-            raise ProtocolViolation(
-                f"The server sent a line of more than {MAX_EVENT_BYTES} bytes in its event stream.",
-                hint="Is this a chat completions endpoint?",
-            )
         finished: list[bytes] = []
         for raw in lines:
             line = raw[:-1] if raw.endswith(b"\r") else raw
             if line.startswith(b"data:"):
                 self.saw_data = True
                 self._data.append(line[5:].removeprefix(b" "))
+                self._held += len(line)
             elif not line and self._data:
                 finished.append(self._taken())
+        if len(self._rest) + self._held > MAX_EVENT_BYTES:
+            raise ProtocolViolation(
+                f"The server sent an event of more than {MAX_EVENT_BYTES} bytes in its stream.", hint="Is this a chat completions endpoint?"
+            )
         return finished
 
     def finish(self) -> list[bytes]:
@@ -46,4 +47,5 @@ class SseReader:
     def _taken(self) -> bytes:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         self._data.clear()
+        self._held = 0
         return data

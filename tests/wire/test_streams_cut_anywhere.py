@@ -1,0 +1,89 @@
+"""A stream says the same wherever networks cut it, and whatever it says, reading it ends in an answer or in one error of ours."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stand_in import DONE, chunk, usage
+
+from mallku.errors import ProtocolViolation
+from mallku.wire.chat_answer import ChatAnswer
+from mallku.wire.sse import MAX_EVENT_BYTES, SseReader
+
+STREAMS = {
+    "plain": [chunk(role="assistant"), chunk("Wässer "), chunk("für alle 🌊"), chunk(finish="stop"), usage(9, 3), DONE],
+    "reasoning field": [chunk(reasoning_content="hm — "), chunk(reasoning_content="so"), chunk("Ja."), chunk(finish="stop"), DONE],
+    "think tags": [chunk("<th"), chunk("ink>se"), chunk("cret</thi"), chunk("nk>Ja"), chunk(" doch."), chunk(finish="stop"), DONE],
+    "a lone closing tag": [chunk("secret"), chunk("</think>"), chunk("Ja."), chunk(finish="stop"), DONE],
+    "harmony": [chunk("<|channel|>analysis<|mess"), chunk("age|>secret<|end|><|start|>assistant<|channel|>final<|message|>Ja."), DONE],
+    "pings and events": [b": ping\r\n\r\n", b"event: message\r\nid: 4\r\n", chunk("Ja.").replace(b"\n", b"\r\n"), chunk(finish="stop"), DONE],
+    "null parts": [b'data: {"choices":[{"delta":null}]}\n\n', b'data: {"choices":null}\n\n', chunk("Ja."), b"data: \n\n", chunk(finish="length")],
+    "an error at the end": [chunk("Ja"), b'data: {"error": {"message": "crashed"}}\n\n'],
+    "a whole body": [json.dumps({"choices": [{"message": {"content": "Ja <think>x</think>doch."}, "finish_reason": "stop"}]}).encode()],
+}
+
+
+def read(pieces):
+    answer = ChatAnswer()
+    deltas = [delta for piece in pieces for delta in answer.feed(piece)]
+    deltas += answer.end()
+    for channel, whole in (("text", answer.text), ("reasoning", answer.reasoning)):
+        told = "".join(delta.text for delta in deltas if delta.channel == channel)
+        assert answer.opened_in_prompt or told.strip() == whole
+    return answer.text, answer.reasoning, answer.finish, answer.usage, bool(answer.error), answer.pieces
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_cut_at_any_byte_says_the_same(name):
+    raw = b"".join(STREAMS[name])
+    whole = read([raw])
+
+    assert all(read([raw[:cut], raw[cut:]]) == whole for cut in range(len(raw) + 1))
+    assert read([raw[at : at + 1] for at in range(len(raw))]) == whole
+
+
+@given(name=st.sampled_from(sorted(STREAMS)), cuts=st.lists(st.integers(0, 900), max_size=12))
+def test_a_stream_cut_in_many_places_says_the_same(name, cuts):
+    raw = b"".join(STREAMS[name])
+    at = [0, *sorted(min(cut, len(raw)) for cut in cuts), len(raw)]
+
+    assert read([raw[begin:end] for begin, end in zip(at, at[1:], strict=False)]) == read([raw])
+
+
+@given(
+    name=st.sampled_from(sorted(STREAMS)),
+    damage=st.lists(st.tuples(st.integers(0, 900), st.integers(0, 30), st.binary(max_size=12)), max_size=5),
+    size=st.integers(1, 64),
+)
+@settings(max_examples=300)
+def test_a_damaged_stream_ends_in_an_answer_or_in_one_error(name, damage, size):
+    raw = b"".join(STREAMS[name])
+    for at, gone, noise in damage:
+        raw = raw[:at] + noise + raw[at + gone :]
+    try:
+        text, *_ = read([raw[at : at + size] for at in range(0, len(raw), size)])
+    except ProtocolViolation as error:
+        assert error.hint
+    else:
+        text.encode()  # no half surrogates, which no record could hold
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["choices", "delta", "content", "message", "usage", "error", "finish_reason", "model", "text", "reasoning", "prompt_tokens", "type"]), inner, max_size=5), max_leaves=12))  # fmt: skip
+def test_any_json_at_all_in_an_event_breaks_nothing(data):
+    read([b"data: " + json.dumps(data).encode() + b"\n\n", DONE])
+
+
+@pytest.mark.parametrize("line", [b"data: x\n", b"data: x"])
+def test_an_event_without_end_is_ended(line):
+    reader, piece = SseReader(), line * 100_000
+    with pytest.raises(ProtocolViolation, match="event of more than"):
+        for _ in range(2 * MAX_EVENT_BYTES // len(piece) + 2):
+            reader.feed(piece)
+
+
+def test_a_body_without_end_that_is_no_stream_is_ended():
+    answer = ChatAnswer()
+    with pytest.raises(ProtocolViolation, match="larger than any answer"):
+        for _ in range(20):
+            answer.feed(b"<html>\n" * 200_000)
