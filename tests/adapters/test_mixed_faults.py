@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 
 import pytest
 from stand_in import DONE, Reply, StandIn, as_json, chunk, models, stream, usage
@@ -82,27 +83,24 @@ async def deliberate(seed, strategy, journal):
     base = default_plan()
     policy = FailurePolicy(strategy=strategy, attempts=2, backoff_s=0.0, patience_s=1.0)
     plan = Plan(rounds=base.rounds, decision=base.decision, failure=policy)
-    async with StandIn(lambda asked: drawn(lot), listed=models("m", owned_by=lot.choice(["vllm", "me", "library", ""]))) as server:
-        async with FireCircle(plan=plan, journal=journal, seed=seed) as circle:
-            spare = [ScriptedParticipant(["I sit here now."])]
-            limits = GenerationSettings(deadlines=SHORT, max_tokens=64)
-            circle.add_participant(OpenAICompatible(server.url), name="Ada", substitutes=spare, settings=limits)
-            for name in ("Ben", "Cho"):
-                circle.add_participant(ScriptedParticipant([f"{name} speaks for the village."]), name=name)
-            return await circle.deliberate("Should we?")
+    server = StandIn(lambda asked: drawn(lot), listed=models("m", owned_by=lot.choice(["vllm", "me", "library", ""])))
+    async with server, FireCircle(plan=plan, journal=journal, seed=seed) as circle:
+        spare = [ScriptedParticipant(["I sit here now."])]
+        limits = GenerationSettings(deadlines=SHORT, max_tokens=64)
+        circle.add_participant(OpenAICompatible(server.url), name="Ada", substitutes=spare, settings=limits)
+        for name in ("Ben", "Cho"):
+            circle.add_participant(ScriptedParticipant([f"{name} speaks for the village."]), name=name)
+        return await circle.deliberate("Should we?")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_deliberation_among_mixed_faults_ends_as_it_should(seed, strategy, tmp_path):
     path = tmp_path / "j.db"
+    result = None
     async with asyncio.timeout(100):
-        try:
+        with suppress(*[DeliberationError] if strategy == "strict" else []):
             result = await deliberate(seed, strategy, path)
-        except DeliberationError as error:
-            assert strategy == "strict"
-            assert error.hint
-            result = None
     async with await open_journal(str(path)) as journal:
         (deliberation,) = await journal.deliberations()
         assert (await journal.verify(deliberation.id)).intact

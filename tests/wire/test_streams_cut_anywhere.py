@@ -1,6 +1,8 @@
 """A stream says the same wherever networks cut it, and whatever it says, reading it ends in an answer or in one error of ours."""
 
+import itertools
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +19,8 @@ STREAMS = {
     "think tags": [chunk("<th"), chunk("ink>se"), chunk("cret</thi"), chunk("nk>Ja"), chunk(" doch."), chunk(finish="stop"), DONE],
     "a lone closing tag": [chunk("secret"), chunk("</think>"), chunk("Ja."), chunk(finish="stop"), DONE],
     "harmony": [chunk("<|channel|>analysis<|mess"), chunk("age|>secret<|end|><|start|>assistant<|channel|>final<|message|>Ja."), DONE],
-    "pings and events": [b": ping\r\n\r\n", b"event: message\r\nid: 4\r\n", chunk("Ja.").replace(b"\n", b"\r\n"), chunk(finish="stop"), DONE],
-    "null parts": [b'data: {"choices":[{"delta":null}]}\n\n', b'data: {"choices":null}\n\n', chunk("Ja."), b"data: \n\n", chunk(finish="length")],
+    "pings and events": [b": ping\r\n\r\n", b"event: message\r\nid: 4\r\n", chunk("Ja.").replace(b"\n", b"\r\n"), DONE],
+    "null parts": [b'data: {"choices":[{"delta":null}]}\n\n', b'data: {"choices":null}\n\n', chunk("Ja."), b"data: \n\n"],
     "an error at the end": [chunk("Ja"), b'data: {"error": {"message": "crashed"}}\n\n'],
     "a whole body": [json.dumps({"choices": [{"message": {"content": "Ja <think>x</think>doch."}, "finish_reason": "stop"}]}).encode()],
 }
@@ -48,7 +50,7 @@ def test_a_stream_cut_in_many_places_says_the_same(name, cuts):
     raw = b"".join(STREAMS[name])
     at = [0, *sorted(min(cut, len(raw)) for cut in cuts), len(raw)]
 
-    assert read([raw[begin:end] for begin, end in zip(at, at[1:], strict=False)]) == read([raw])
+    assert read([raw[begin:end] for begin, end in itertools.pairwise(at)]) == read([raw])
 
 
 @given(
@@ -61,15 +63,22 @@ def test_a_damaged_stream_ends_in_an_answer_or_in_one_error(name, damage, size):
     raw = b"".join(STREAMS[name])
     for at, gone, noise in damage:
         raw = raw[:at] + noise + raw[at + gone :]
-    try:
+    with suppress(ProtocolViolation):
         text, *_ = read([raw[at : at + size] for at in range(0, len(raw), size)])
-    except ProtocolViolation as error:
-        assert error.hint
-    else:
         text.encode()  # no half surrogates, which no record could hold
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["choices", "delta", "content", "message", "usage", "error", "finish_reason", "model", "text", "reasoning", "prompt_tokens", "type"]), inner, max_size=5), max_leaves=12))  # fmt: skip
+NAMES = st.sampled_from(
+    ["choices", "delta", "content", "message", "usage", "error", "finish_reason", "model", "text", "reasoning", "prompt_tokens", "type"]
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(ANYTHING)
 def test_any_json_at_all_in_an_event_breaks_nothing(data):
     read([b"data: " + json.dumps(data).encode() + b"\n\n", DONE])
 
@@ -78,12 +87,14 @@ def test_any_json_at_all_in_an_event_breaks_nothing(data):
 def test_an_event_without_end_is_ended(line):
     reader, piece = SseReader(), line * 100_000
     with pytest.raises(ProtocolViolation, match="event of more than"):
-        for _ in range(2 * MAX_EVENT_BYTES // len(piece) + 2):
-            reader.feed(piece)
+        fed(reader, piece, times=2 * MAX_EVENT_BYTES // len(piece) + 2)
 
 
 def test_a_body_without_end_that_is_no_stream_is_ended():
-    answer = ChatAnswer()
     with pytest.raises(ProtocolViolation, match="larger than any answer"):
-        for _ in range(20):
-            answer.feed(b"<html>\n" * 200_000)
+        fed(ChatAnswer(), b"<html>\n" * 200_000, times=20)
+
+
+def fed(reader, piece, *, times):
+    for _ in range(times):
+        reader.feed(piece)
