@@ -1,10 +1,17 @@
 """One incremental reader for all ways in which reasoning hides in an answer's text."""
 
+import re
+from typing import Final
+
 from mallku.dialogue.response import Delta
 from mallku.wire.harmony import HarmonySplitter, begins_harmony
 from mallku.wire.reasoning_tags import TagSplitter
 
 _END_MARKS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "<|return|>", "<end_of_turn>", "</s>", "<|end_of_text|>", "<eos>")
+
+
+_LATE_HARMONY: Final = re.compile(r"<\|channel\|>(?:analysis|commentary|final)\b")
+_LATE_STARTS: Final = tuple(f"<|channel|>{name}" for name in ("analysis", "commentary", "final"))
 
 
 class AnswerChannels:
@@ -19,6 +26,7 @@ class AnswerChannels:
         self._splitter: TagSplitter | HarmonySplitter | None = None
         self._start = ""
         self._taken_back = False
+        self._held = ""
         self._text: list[str] = []
         self._reasoning: list[str] = []
 
@@ -49,7 +57,22 @@ class AnswerChannels:
                 return []
             self._splitter = HarmonySplitter() if harmony else TagSplitter(opened=self._opened)
             piece, self._start = self._start, ""
+        if isinstance(self._splitter, TagSplitter) and (self._held or "<" in piece):
+            return self._watched(self._splitter, piece)
         return self._keep(self._splitter.feed(piece))
+
+    def _watched(self, splitter: TagSplitter, piece: str) -> list[Delta]:
+        """Take a piece in which Harmony may begin after other words: from there on its channels are told apart."""
+        piece, self._held = self._held + piece, ""
+        if found := _LATE_HARMONY.search(piece):
+            before = [*splitter.feed(piece[: found.start()]), *splitter.finish()]
+            said = self._keep(before)
+            self._splitter = HarmonySplitter()
+            return [*said, *self._keep(self._splitter.feed(piece[found.start() :]))]
+        at = piece.rfind("<")
+        if at >= 0 and any(start.startswith(piece[at:]) for start in _LATE_STARTS):
+            piece, self._held = piece[:at], piece[at:]
+        return self._keep(splitter.feed(piece))
 
     def add_reasoning(self, piece: str) -> list[Delta]:
         """Take a piece that the server itself marked as reasoning."""
@@ -62,7 +85,8 @@ class AnswerChannels:
             self._splitter = TagSplitter(opened=self._opened)
             held, self._start = self._start, ""
             return self._keep([*self._splitter.feed(held), *self._splitter.finish()])
-        return self._keep(self._splitter.finish())
+        held, self._held = self._held, ""
+        return self._keep([*self._splitter.feed(held), *self._splitter.finish()])
 
     def _keep(self, deltas: list[Delta]) -> list[Delta]:
         if self.opened_in_prompt and not self._taken_back:

@@ -22,6 +22,7 @@ class ChatAnswer:
     def __init__(self, *, opened: bool = False, stop: tuple[str, ...] = ()) -> None:
         self._sse = SseReader()
         self._body = b""
+        self._half = ""
         self._channels = AnswerChannels(opened=opened)
         self._stop: Final = stop
         self.pieces = 0
@@ -79,6 +80,8 @@ class ChatAnswer:
             out.extend(self._event(event))
         if not self._sse.saw_data and self._body.strip():
             out.extend(self._whole())
+        if self._half:
+            out.extend(self._channels.add_text(_encodable(self._half)))
         out.extend(self._channels.finish())
         return out
 
@@ -118,12 +121,21 @@ class ChatAnswer:
         self._note(chunk)
         out: list[Delta] = []
         if chunk.reasoning:
-            out.extend(self._channels.add_reasoning(chunk.reasoning))
+            out.extend(self._channels.add_reasoning(_encodable(chunk.reasoning)))
         if chunk.text:
-            out.extend(self._channels.add_text(chunk.text))
+            out.extend(self._channels.add_text(self._whole_characters(chunk.text)))
         self.pieces += bool(chunk.reasoning or chunk.text)
         self.chars += len(chunk.reasoning) + len(chunk.text)
         return out
+
+    def _whole_characters(self, text: str) -> str:
+        """Put together characters that a server cut in half between two events; half of one alone becomes U+FFFD."""
+        if text.isascii() and not self._half:
+            return text
+        text, self._half = self._half + text, ""
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return _encodable(text)
 
     def _note(self, chunk: Chunk) -> None:
         self.had_choices = self.had_choices or chunk.has_choices
@@ -137,3 +149,8 @@ class ChatAnswer:
             return ""
         text = self.text
         return next((stop for stop in self._stop if stop in text), "")
+
+
+def _encodable(text: str) -> str:
+    """Return the text with half characters, which JSON can carry and no file can hold, put together or replaced."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -83,3 +83,21 @@ def test_whatever_comes_nothing_is_lost_but_marks(pieces):
 
     assert len("".join(delta.text for delta in deltas)) <= len("".join(pieces))
     assert channels.text in "".join(pieces) or channels.opened_in_prompt or channels.reasoning
+
+
+def test_harmony_that_begins_after_other_words_hides_its_private_channels_too():
+    answer = AnswerChannels()
+    for piece in ("Well", ", <|channel|>", "analysis<|message|>secret<|end|><|start|>assistant", "<|channel|>final<|message|>Ja."):
+        answer.add_text(piece)
+    answer.finish()
+
+    assert (answer.text, answer.reasoning) == ("Well, Ja.", "secret")
+
+
+def test_a_control_word_that_opens_no_channel_stays_text():
+    answer = AnswerChannels()
+    for piece in ("The word <|chan", "nel|> opens one. 1 <", " 2 <|channel|>"):
+        answer.add_text(piece)
+    answer.finish()
+
+    assert answer.text == "The word <|channel|> opens one. 1 < 2 <|channel|>"

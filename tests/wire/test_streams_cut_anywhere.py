@@ -20,6 +20,12 @@ STREAMS = {
     "a lone closing tag": [chunk("secret"), chunk("</think>"), chunk("Ja."), chunk(finish="stop"), DONE],
     "harmony": [chunk("<|channel|>analysis<|mess"), chunk("age|>secret<|end|><|start|>assistant<|channel|>final<|message|>Ja."), DONE],
     "pings and events": [b": ping\r\n\r\n", b"event: message\r\nid: 4\r\n", chunk("Ja.").replace(b"\n", b"\r\n"), DONE],
+    "harmony after other words": [
+        chunk("Well. <|chan"),
+        chunk("nel|>analysis<|message|>secret<|end|><|start|>assistant<|channel|>fin"),
+        chunk("al<|message|>Ja."),
+        DONE,
+    ],
     "null parts": [b'data: {"choices":[{"delta":null}]}\n\n', b'data: {"choices":null}\n\n', chunk("Ja."), b"data: \n\n"],
     "an error at the end": [chunk("Ja"), b'data: {"error": {"message": "crashed"}}\n\n'],
     "a whole body": [json.dumps({"choices": [{"message": {"content": "Ja <think>x</think>doch."}, "finish_reason": "stop"}]}).encode()],
@@ -68,19 +74,32 @@ def test_a_damaged_stream_ends_in_an_answer_or_in_one_error(name, damage, size):
         text.encode()  # no half surrogates, which no record could hold
 
 
-NAMES = st.sampled_from(
-    ["choices", "delta", "content", "message", "usage", "error", "finish_reason", "model", "text", "reasoning", "prompt_tokens", "type"]
-)
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=5),
-    max_leaves=12,
-)
+NAMES = ("choices", "delta", "content", "message", "usage", "error", "finish_reason", "model", "text", "reasoning", "prompt_tokens", "type")
 
 
-@given(ANYTHING)
-def test_any_json_at_all_in_an_event_breaks_nothing(data):
-    read([b"data: " + json.dumps(data).encode() + b"\n\n", DONE])
+def anything(lot, depth=4):
+    """Any JSON at all, made of the names that mean something here."""
+    kind = lot.randrange(8 if depth else 5)
+    if kind < 5:
+        return lot.choice([None, True, -1, 1e308, "", "Ja", "<think>", "\ud83d", "stop"])
+    if kind == 5:
+        return [anything(lot, depth - 1) for _ in range(lot.randrange(4))]
+    return {lot.choice(NAMES): anything(lot, depth - 1) for _ in range(lot.randrange(5))}
+
+
+@given(st.randoms(use_true_random=False))
+def test_any_json_at_all_in_an_event_breaks_nothing(lot):
+    text, *_ = read([b"data: " + json.dumps(anything(lot)).encode() + b"\n\n" for _ in range(3)] + [DONE])
+
+    text.encode()
+
+
+def test_a_character_cut_in_half_between_two_events_is_put_together():
+    halves = [
+        b'data: {"choices":[{"delta":{"content":"%s"}}]}\n\n' % half for half in (rb"a \ud83c", rb"\udf0a b \ud83d", b"c", rb"\ud83d")
+    ]
+
+    assert read(halves)[0] == "a \U0001f30a b \ufffdc\ufffd"
 
 
 @pytest.mark.parametrize("line", [b"data: x\n", b"data: x"])
