@@ -110,7 +110,7 @@ class Products:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("columns", [2, 3, 5, 8, 9, 16])
+@pytest.mark.parametrize("columns", [2, 3, 5, 8, 9, 33])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_kernel_computes_what_llama_cpp_computes_column_by_column(ggml, backend, shape, columns, threads):
     device, ours = backend
@@ -127,10 +127,9 @@ def test_the_kernel_computes_what_llama_cpp_computes_column_by_column(ggml, back
     products.close()
 
 
-@pytest.mark.parametrize("columns", [1, 40])
-def test_other_numbers_of_columns_are_left_to_llama_cpp(ggml, backend, columns):
+def test_a_single_column_is_left_to_llama_cpp(ggml, backend):
     device, _ = backend
-    products = Products(ggml, 64, 16, columns)
+    products = Products(ggml, 64, 16, 1)
     node, _, _ = products.product(products.columns)
 
     assert not ggml("ggml_backend_dev_supports_op", device, node, returns=ctypes.c_bool)
@@ -154,7 +153,7 @@ def test_a_step_through_the_kernel_gives_the_logits_of_llama_cpp(ggml, path, bac
     settings = EngineSettings(model_path=model, context_length=256, parallel=4, threads=2)
     binding = LlamaBinding(settings, lambda _: True)
     found = []
-    for most in (1, 16):
+    for most in (1, 1 << 20):
         switch(2, most)
         for sequence in range(5):
             binding.change_memory(Drop(sequence))

@@ -17,19 +17,22 @@
 
 #include "ggml_plugin.h"
 
-enum { BLOCK = 32, BLOCK_BYTES = 34, TYPE_F32 = 0, TYPE_Q8_0 = 8, AHEAD = 4, MOST_NODES = 64, MOST_COLUMNS = 64 };
+enum { BLOCK = 32, BLOCK_BYTES = 34, TYPE_F32 = 0, TYPE_Q8_0 = 8, AHEAD = 4, GROUP = 8, MOST_NODES = 64, CHUNK_BYTES = 1 << 17 };
 
 static struct functions ggml;
 static int mul_mat = -1;
-static int least_columns = 2, most_columns = 16;
+static int least_columns = 2, most_columns = 1 << 20;
 
 /* --- the kernel */
 
+/* Quantized columns in groups of up to eight: block after block, and of each block column after column, as the kernel reads them. */
 struct columns {
-    const int8_t *quants; /* column after column */
+    const int8_t *quants;
     const float *scales;
-    size_t length, blocks;
+    size_t blocks, count, groups;
 };
+
+static inline size_t first_of(const struct columns *in, size_t group) { return group * in->count / in->groups; }
 
 static inline float sum_of(__m256 x) {
     __m128 sum = _mm_add_ps(_mm256_extractf128_ps(x, 1), _mm256_castps256_ps128(x));
@@ -39,53 +42,48 @@ static inline float sum_of(__m256 x) {
 
 /* ROWS rows of weights times COLUMNS columns. AVX2 multiplies unsigned with signed bytes, hence |w| * (sign of w * x). */
 #define TILE(ROWS, COLUMNS)                                                                                                        \
-    static void tile_##ROWS##_##COLUMNS(const char *weights, size_t stride, const struct columns *in, size_t first, float *out,    \
-                                        size_t out_stride) {                                                                       \
-        const int8_t *quants = in->quants + first * in->length;                                                                    \
-        const float *scales = in->scales + first * in->blocks;                                                                     \
+    static void tile_##ROWS##_##COLUMNS(const char *weights, size_t stride, const int8_t *quants, const float *scales, size_t blocks,\
+                                        size_t ahead, float *out, size_t out_stride) {                                             \
         const __m256i ones = _mm256_set1_epi16(1);                                                                                 \
         __m256 sums[ROWS][COLUMNS];                                                                                                \
         for (int row = 0; row < ROWS; row++)                                                                                       \
             for (int column = 0; column < COLUMNS; column++) sums[row][column] = _mm256_setzero_ps();                              \
-        for (size_t block = 0; block < in->blocks; block++)                                                                        \
+        for (; blocks--; weights += BLOCK_BYTES, quants += GROUP * BLOCK, scales += GROUP)                                         \
             for (int row = 0; row < ROWS; row++) {                                                                                 \
-                const char *at = weights + row * stride + block * BLOCK_BYTES;                                                     \
-                if (first == 0) _mm_prefetch(at + AHEAD * stride, _MM_HINT_T0);                                                    \
+                const char *at = weights + row * stride;                                                                           \
+                _mm_prefetch(at + ahead, _MM_HINT_T0);                                                                             \
                 uint16_t half;                                                                                                     \
                 memcpy(&half, at, sizeof half);                                                                                    \
                 const __m256 scale = _mm256_set1_ps(_cvtsh_ss(half));                                                              \
                 const __m256i weight = _mm256_loadu_si256((const __m256i *)(at + 2));                                              \
                 const __m256i size = _mm256_sign_epi8(weight, weight);                                                             \
                 for (int column = 0; column < COLUMNS; column++) {                                                                 \
-                    __m256i x = _mm256_loadu_si256((const __m256i *)(quants + column * in->length + BLOCK * block));               \
+                    __m256i x = _mm256_loadu_si256((const __m256i *)(quants + column * BLOCK));                                    \
                     x = _mm256_madd_epi16(ones, _mm256_maddubs_epi16(size, _mm256_sign_epi8(x, weight)));                          \
-                    const __m256 both = _mm256_mul_ps(scale, _mm256_broadcast_ss(scales + column * in->blocks + block));           \
+                    const __m256 both = _mm256_mul_ps(scale, _mm256_broadcast_ss(scales + column));                                \
                     sums[row][column] = _mm256_fmadd_ps(both, _mm256_cvtepi32_ps(x), sums[row][column]);                           \
                 }                                                                                                                  \
             }                                                                                                                      \
         for (int row = 0; row < ROWS; row++)                                                                                       \
-            for (int column = 0; column < COLUMNS; column++)                                                                       \
-                out[(first + column) * out_stride + row] = sum_of(sums[row][column]);                                              \
+            for (int column = 0; column < COLUMNS; column++) out[column * out_stride + row] = sum_of(sums[row][column]);           \
     }
 
 #define TILES(COLUMNS) TILE(1, COLUMNS) TILE(2, COLUMNS)
 TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8)
 
-typedef void (*tile)(const char *, size_t, const struct columns *, size_t, float *, size_t);
-static const tile tiles[2][9] = {
+typedef void (*tile)(const char *, size_t, const int8_t *, const float *, size_t, size_t, float *, size_t);
+static const tile tiles[2][GROUP + 1] = {
     {0, tile_1_1, tile_1_2, tile_1_3, tile_1_4, tile_1_5, tile_1_6, tile_1_7, tile_1_8},
     {0, tile_2_1, tile_2_2, tile_2_3, tile_2_4, tile_2_5, tile_2_6, tile_2_7, tile_2_8},
 };
 
-static void multiply(const char *weights, size_t stride, size_t rows, const struct columns *in, size_t count, float *out, size_t out_stride) {
-    const size_t groups = (count + 7) / 8;
-    for (size_t row = 0; row < rows; row += 2) {
-        const tile *of = tiles[rows - row > 1];
-        for (size_t group = 0, first = 0; group < groups; group++) {
-            const size_t width = (count - first + groups - group - 1) / (groups - group);
-            of[width](weights + row * stride, stride, in, first, out + row, out_stride);
-            first += width;
-        }
+/* A chunk of rows times all columns: the rows come from memory for the first group of columns and from the cache for the others. */
+static void multiply(const char *weights, size_t stride, size_t rows, const struct columns *in, float *out, size_t out_stride) {
+    for (size_t group = 0; group < in->groups; group++) {
+        const size_t first = first_of(in, group), width = first_of(in, group + 1) - first, at = group * in->blocks * GROUP;
+        for (size_t row = 0; row < rows; row += 2)
+            tiles[rows - row > 1][width](weights + row * stride, stride, in->quants + at * BLOCK, in->scales + at, in->blocks,
+                                         group == 0 ? AHEAD * stride : 0, out + first * out_stride + row, out_stride);
     }
 }
 
@@ -134,30 +132,43 @@ static int make_room(struct backend_state *state, size_t elements) {
     return state->room != 0;
 }
 
+static size_t groups_of(const struct tensor *input) { return (input->ne[1] + GROUP - 1) / GROUP; }
+
+/* Quantize this thread's share of the columns. */
+static void prepare(const struct tensor *input, const struct columns *in, size_t thread, size_t threads) {
+    const size_t all = in->groups * in->blocks;
+    for (size_t block = all * thread / threads; block < all * (thread + 1) / threads; block++) {
+        const size_t group = block / in->blocks, first = first_of(in, group), width = first_of(in, group + 1) - first;
+        const char *from = (const char *)input->data + first * input->nb[1] + block % in->blocks * BLOCK * sizeof(float);
+        for (size_t column = 0; column < width; column++)
+            quantize((const float *)(from + column * input->nb[1]), (int8_t *)in->quants + (block * GROUP + column) * BLOCK,
+                     (float *)in->scales + block * GROUP + column);
+    }
+}
+
 static void run_share(const struct backend_state *state, struct work *work, size_t thread, size_t threads) {
     const struct tensor *input = NULL;
-    struct columns in = {state->quants, state->scales, 0, 0};
+    struct columns in = {.quants = state->quants, .scales = state->scales};
     for (int i = 0; i < work->count; i++) {
         const struct tensor *node = work->nodes[i], *weights = node->src[0];
-        const size_t columns = node->src[1]->ne[1], rows = weights->ne[1];
+        const size_t rows = weights->ne[1];
         if (node->src[1] != input) {
-#pragma omp barrier
             input = node->src[1];
-            in.length = input->ne[0];
-            in.blocks = in.length / BLOCK;
-            const size_t all = columns * in.blocks;
-            for (size_t block = all * thread / threads; block < all * (thread + 1) / threads; block++) {
-                const char *column = (const char *)input->data + block / in.blocks * input->nb[1];
-                quantize((const float *)column + block % in.blocks * BLOCK, state->quants + block * BLOCK, state->scales + block);
-            }
+            in.blocks = input->ne[0] / BLOCK;
+            in.count = input->ne[1];
+            in.groups = groups_of(input);
+#pragma omp barrier
+            prepare(input, &in, thread, threads);
 #pragma omp barrier
         }
-        size_t step = rows / (8 * threads) & ~(size_t)1;
-        step = step < 8 ? 8 : step > 128 ? 128 : step;
+        const size_t fits = CHUNK_BYTES / weights->nb[1];
+        size_t step = rows / (8 * threads);
+        step = (step > fits ? fits : step) & ~(size_t)1;
+        if (step < 8) step = 8;
         for (size_t row; (row = atomic_fetch_add_explicit(&work->next[i], step, memory_order_relaxed)) < rows;) {
             const char *at = (const char *)weights->data + row * weights->nb[1];
             const size_t many = rows - row < step ? rows - row : step;
-            multiply(at, weights->nb[1], many, &in, columns, (float *)node->data + row, node->nb[1] / sizeof(float));
+            multiply(at, weights->nb[1], many, &in, (float *)node->data + row, node->nb[1] / sizeof(float));
         }
     }
 }
@@ -166,7 +177,8 @@ static int run(struct backend_state *state, struct work *work) {
     size_t room = 0;
     for (int i = 0; i < work->count; i++) {
         const struct tensor *input = work->nodes[i]->src[1];
-        if ((size_t)(input->ne[0] * input->ne[1]) > room) room = input->ne[0] * input->ne[1];
+        const size_t needed = groups_of(input) * GROUP * input->ne[0];
+        if (needed > room) room = needed;
         atomic_init(&work->next[i], 0);
     }
     if (!make_room(state, room)) return 0;
