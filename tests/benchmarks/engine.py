@@ -36,10 +36,16 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).res
 
 from support.gguf_models import Size, write_transformer  # noqa: E402 (found through the path set above)
 
+TENTH = {"layers": 12, "width": 768, "heads": 12, "kv_heads": 12, "feed_forward": 2048, "vocabulary": 16000}
+HALF = {"layers": 24, "width": 896, "heads": 14, "kv_heads": 2, "feed_forward": 4864, "vocabulary": 64000}
+GEMMA = {"layers": 10, "width": 640, "heads": 10, "kv_heads": 2, "feed_forward": 2560, "vocabulary": 32000}
 SIZES = {
     "toy": ("llama", Size()),
-    "0.1b": ("llama", Size(layers=12, width=768, heads=12, kv_heads=12, feed_forward=2048, vocabulary=16000, quantized=True)),
-    "0.5b": ("qwen2", Size(layers=24, width=896, heads=14, kv_heads=2, feed_forward=4864, vocabulary=64000, quantized=True)),
+    "0.1b": ("llama", Size(**TENTH, number_format="Q8_0")),
+    "0.1b-q4_0": ("llama", Size(**TENTH, number_format="Q4_0")),
+    "0.1b-f16": ("llama", Size(**TENTH, number_format="F16")),
+    "gemma2": ("gemma2", Size(**GEMMA, number_format="Q8_0")),
+    "0.5b": ("qwen2", Size(**HALF, number_format="Q8_0")),
 }
 TRAINED_LENGTH = 16384
 PEERS = ("mallku", "mallku-without-kernel", "llama-first", "llama-last", "server-first", "server-last", "server-one-slot-last")

@@ -149,7 +149,7 @@ def test_a_file_that_is_no_library_is_left_out(ggml, tmp_path):
 
 def test_a_step_through_the_kernel_gives_the_logits_of_llama_cpp(ggml, path, backend, tmp_path):
     switch = ctypes.CDLL(str(path)).mallku_set_columns
-    model = write_transformer(tmp_path / "q8_0.gguf", "llama", Size(quantized=True))
+    model = write_transformer(tmp_path / "q8_0.gguf", "llama", Size(number_format="Q8_0"))
     settings = EngineSettings(model_path=model, context_length=256, parallel=4, threads=2)
     binding = LlamaBinding(settings, lambda _: True)
     found = []

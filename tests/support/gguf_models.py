@@ -23,6 +23,10 @@ END = "<|im_end|>"
 WORDS = ("the", "and", "ing", "water", "circle", "because", "should", "question", "garden", "people")
 
 
+BLOCKS = {"Q8_0": (34, 0, 73.9), "Q4_0": (18, 0x88, 4.6)}
+"""Bytes of a block of 32 numbers, which bytes mean 0, and the standard deviation of evenly drawn ones."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Size:
     """Sizes of a model; the defaults load in a few milliseconds."""
@@ -34,7 +38,8 @@ class Size:
     feed_forward: int = 128
     trained_length: int = 2048
     vocabulary: int = 0
-    quantized: bool = False
+    number_format: str = "F32"
+    """F32, F16, Q8_0 or Q4_0."""
 
 
 def byte_characters() -> list[str]:
@@ -70,30 +75,31 @@ def tokenizer(vocabulary: int = 0) -> tuple[list[str], list[str], list[int]]:
 
 
 class _Weights:
-    def __init__(self, writer: gguf.GGUFWriter, seed: int, *, quantized: bool) -> None:
-        self.writer, self.random, self.quantized = writer, np.random.default_rng(seed), quantized
+    def __init__(self, writer: gguf.GGUFWriter, seed: int, number_format: str = "F32") -> None:
+        self.writer, self.random, self.number_format = writer, np.random.default_rng(seed), number_format
 
     def matrix(self, name: str, rows: int, columns: int, scale: float = 1.0, *, silent: int | None = None) -> None:
         """Draw a matrix; its row `silent` is zero, so that a token is never the likeliest."""
-        if self.quantized and columns % 32 == 0:
+        if self.number_format in BLOCKS and columns % 32 == 0:
             self.blocks(name, rows, columns, scale, silent)
             return
         data = self.random.standard_normal((rows, columns), dtype=np.float32) * np.float32(scale / columns**0.5)
         if silent is not None:
             data[silent] = 0
-        self.tensor(name, data)
+        self.writer.add_tensor(name, data.astype(np.float16 if self.number_format == "F16" else np.float32))
 
     def tensor(self, name: str, data: np.ndarray) -> None:
         self.writer.add_tensor(name, data.astype(np.float32))
 
     def blocks(self, name: str, rows: int, columns: int, scale: float, silent: int | None) -> None:
-        """Draw a matrix straight as Q8_0: blocks of one 16-bit scale and 32 bytes."""
-        raw = self.random.integers(0, 256, (rows, columns // 32, 34), dtype=np.uint8)
-        # Evenly drawn bytes have a standard deviation of 256 / sqrt(12).
-        raw[:, :, :2] = np.frombuffer(np.float16(scale / columns**0.5 / 73.9).tobytes(), np.uint8)
+        """Draw a matrix straight as blocks of one 16-bit scale and 32 numbers."""
+        length, zero, deviation = BLOCKS[self.number_format]
+        raw = self.random.integers(0, 256, (rows, columns // 32, length), dtype=np.uint8)
+        raw[:, :, :2] = np.frombuffer(np.float16(scale / columns**0.5 / deviation).tobytes(), np.uint8)
         if silent is not None:
-            raw[silent, :, 2:] = 0
-        self.writer.add_tensor(name, raw.reshape(rows, columns // 32 * 34), raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+            raw[silent, :, 2:] = zero
+        kind = gguf.GGMLQuantizationType[self.number_format]
+        self.writer.add_tensor(name, raw.reshape(rows, columns // 32 * length), raw_dtype=kind)
 
     def ones(self, name: str, size: int, value: float = 1.0) -> None:
         self.tensor(name, np.full(size, value, np.float32))
@@ -107,7 +113,7 @@ def _begin(path: Path, architecture: str, size: Size, *, template: str, add_bos:
     tokens, merges, types = tokenizer(size.vocabulary)
     writer.add_name(f"random {architecture}")
     writer.add_context_length(size.trained_length)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0 if size.quantized else gguf.LlamaFileType.ALL_F32)
+    writer.add_file_type(gguf.LlamaFileType["ALL_F32" if size.number_format == "F32" else f"MOSTLY_{size.number_format}"])
     writer.add_embedding_length(size.width)
     writer.add_block_count(size.layers)
     writer.add_feed_forward_length(size.feed_forward)
@@ -151,7 +157,7 @@ def write_transformer(
     size = size or Size(layers=6 if architecture == "gemma3" else 2)
     writer, vocabulary = _begin(path, architecture, size, template=template, add_bos=add_bos)
     _attention_facts(writer, size)
-    weights = _Weights(writer, seed, quantized=size.quantized)
+    weights = _Weights(writer, seed, size.number_format)
     head = size.width // size.heads
     is_gemma = architecture in {"gemma2", "gemma3"}
     if is_gemma:
@@ -207,7 +213,7 @@ def _write_recurrent(path: Path, architecture: str, size: Size, seed: int) -> Pa
     writer.add_ssm_state_size(state)
     writer.add_ssm_time_step_rank(rank)
     writer.add_layer_norm_rms_eps(1e-5)
-    weights = _Weights(writer, seed, quantized=False)
+    weights = _Weights(writer, seed)
     weights.matrix("token_embd.weight", vocabulary, size.width, 8.0, silent=_end(size))
     weights.matrix("output.weight", vocabulary, size.width, 6.0, silent=_end(size))
     weights.ones("output_norm.weight", size.width)
@@ -259,7 +265,7 @@ def write_bert(path: Path, size: Size | None = None, *, seed: int = 1) -> Path:
     writer.add_causal_attention(False)
     writer.add_pooling_type(gguf.PoolingType.MEAN)
     writer.add_token_type_count(1)
-    weights = _Weights(writer, seed, quantized=False)
+    weights = _Weights(writer, seed)
     weights.matrix("token_embd.weight", vocabulary, size.width, 8.0, silent=_end(size))
     weights.matrix("token_types.weight", 1, size.width)
     weights.matrix("position_embd.weight", size.trained_length, size.width)
