@@ -78,7 +78,8 @@ class Asker:
         A prompt that turns out to be too long is shortened and put once more, under every strategy.
         Under `strict` giving up raises `DeliberationError`; under `substitute` the seat's next substitute is asked first.
         """
-        began, attempt, tries, partial, shortened = time.monotonic(), 0, 0, "", False
+        began, partial, shortened = time.monotonic(), "", False
+        attempt, tries = self._failed_before(turn)
         while True:
             attempt, tries = attempt + 1, tries + 1
             try:
@@ -99,11 +100,16 @@ class Asker:
                 if wait is None:
                     if self._policy.strategy == "strict":
                         await self._recorder.record(kinds.TurnFailed, **failure)
-                        told = f"{turn.seat.name} failed in turn {turn.id}, and the plan is strict: {error.message}"
-                        raise DeliberationError(told, hint=error.hint) from error
+                        raise strictly_failed(turn.seat.name, turn.id, str(error)) from error
                     return GaveUp(error=error, failure=(kinds.TurnFailed, failure), partial_text=partial)
                 await self._recorder.record(kinds.TurnFailed, **failure, will_retry=True)
                 await self._sleep(wait)
+
+    def _failed_before(self, turn: Turn) -> tuple[int, int]:
+        """Return how often this turn has failed so far, in all and since the seat was taken over; a resumed turn goes on from there."""
+        failed = [failure.seq for failure in self._recorder.state.failures if failure.turn == turn.id]
+        taken_over = self._recorder.state.substituted.get(turn.seat.name)
+        return len(failed), sum(taken_over is None or seq > taken_over.seq for seq in failed)
 
     def refused(self, turn: Turn, error: MallkuError) -> GaveUp:
         """Give up a turn without asking, because it cannot be asked."""
@@ -168,15 +174,27 @@ class Asker:
             return True
         return False
 
-    async def note_failure(self, seat: Seat, error: MallkuError) -> None:
-        """Declare the seat lost if its failure is hopeless or it has failed too often in a row."""
-        in_a_row = self._recorder.state.failed_in_a_row.get(seat.name, 0)
+    def loss(self, seat: Seat, error: MallkuError, *, spoke: bool = False) -> list[tuple[type[Any], dict[str, Any]]]:
+        """Return the fact that the seat is lost, if its failure is hopeless or it has now failed too often in a row; else nothing.
+
+        It is recorded together with the failure, so that a break between the two cannot lead to another course. `spoke` says that something
+        of the turn was kept, which does not count as one more failure in a row.
+        """
+        in_a_row = 0 if spoke else self._recorder.state.failed_in_a_row.get(seat.name, 0) + 1
         if seat.name in self._recorder.state.lost:
-            return
+            return []
         if isinstance(error, HOPELESS):
-            await self._recorder.record(kinds.SeatLost, seat=seat.name, reason=str(error))
-        elif in_a_row >= self._policy.failed_turns:
-            await self._recorder.record(kinds.SeatLost, seat=seat.name, reason=f"{in_a_row} turns in a row failed. {error}")
+            return [(kinds.SeatLost, {"seat": seat.name, "reason": str(error)})]
+        if in_a_row >= self._policy.failed_turns:
+            return [(kinds.SeatLost, {"seat": seat.name, "reason": f"{in_a_row} turns in a row failed. {error}"})]
+        return []
+
+
+def strictly_failed(seat: str, turn: str, why: str) -> DeliberationError:
+    """Return the error with which a strict plan ends at a seat's failure."""
+    return DeliberationError(
+        f"{seat} failed in turn {turn}, and the plan is strict: {why}", hint="Mend the seat, or choose another `strategy` of failure."
+    )
 
 
 def _failure(turn: Turn, attempt: int, error: MallkuError) -> dict[str, Any]:

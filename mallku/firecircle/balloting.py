@@ -230,10 +230,8 @@ class Balloting:
             answer = here.asker.refused(turn, too_long) if too_long else await here.asker.ask(turn)
             if isinstance(answer, GaveUp):
                 spoiled = SpoiledBallot(seat=seat.name, reason=f"no ballot: {answer.error.message}", raw=answer.partial_text)
-                await here.recorder.record_all(
-                    [answer.failure, (kinds.BallotSpoiled, {"turn": turn_id, "stage": stage, "spoiled": spoiled})]
-                )
-                await here.asker.note_failure(seat, answer.error)
+                facts = [answer.failure, (kinds.BallotSpoiled, {"turn": turn_id, "stage": stage, "spoiled": spoiled})]
+                await here.recorder.record_all([*facts, *here.asker.loss(seat, answer.error)])
                 return
             read = read_ballot(kind, labels, seat.name, answer.text, weight=seat.weight)
             if isinstance(read, Ballot):
@@ -277,8 +275,7 @@ class Balloting:
             error = EmptyAnswer(f"{seat.name} said nothing of its own on its dissent.", hint="Try another model for this seat.")
             answer = here.asker.refused(turn, error)
         if isinstance(answer, GaveUp):
-            await here.recorder.record_all([answer.failure])
-            await here.asker.note_failure(seat, answer.error)
+            await here.recorder.record_all([answer.failure, *here.asker.loss(seat, answer.error)])
         elif answer.passed:
             await here.recorder.record(kinds.TurnPassed, turn=turn_id, seat=seat.name, round_index=turn.round_index, reason=answer.text)
         else:

@@ -5,9 +5,12 @@ deliberation.
 """
 
 import difflib
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, Literal
 
 from mallku.errors import ConfigurationError
@@ -135,6 +138,48 @@ def stability(polls: int = 2) -> Condition:
     return Condition(name=f"stability({polls})", check=check)
 
 
+def settled(risk: float = 0.1) -> Condition:
+    """End when another leader at the next poll has become improbable, by how often seats have moved between the polls so far.
+
+    Each seat is taken to move between two polls with one unknown chance; from a uniform prior and the moves counted, the number that
+    will move next follows a Beta-Binomial distribution. The condition holds once the probability that enough of the leader's seats move
+    for it to lose its lead, all of them to the runner-up, is at most `risk`. As for stability there must be a majority, not everybody,
+    and no block.
+    """
+    _check("The risk of `settled`", risk, above=0.0, at_most=0.5)
+
+    def check(progress: Progress) -> Ending | None:
+        if len(progress.polls) < 2:  # noqa: PLR2004 - a move takes two polls
+            return None
+        latest = progress.polls[-1]
+        position, behind = _largest(latest)
+        seats = len(latest)
+        if not seats / 2 < behind < seats or _blocking(latest):
+            return None
+        moves = sum(one.get(seat) != other.get(seat) for one, other in pairwise(progress.polls) for seat in other)
+        chances = seats * (len(progress.polls) - 1)
+        lead = behind - max((count for other, count in Counter(latest.values()).items() if other and other != position), default=0)
+        probability = beta_binomial_tail(math.ceil(lead / 2), behind, 1 + moves, 1 + chances - moves)
+        if probability > risk:
+            return None
+        return Ending(
+            reason="stability",
+            detail=f"{behind} of {seats} seats put {_named(position)} first, others do not; seats moved {moves} of {chances} times "
+            f"between polls, so another leader at the next poll has a probability of at most {probability:.1%}.",
+        )
+
+    return Condition(name=f"settled({risk:g})", check=check)
+
+
+def beta_binomial_tail(least: int, trials: int, a: float, b: float) -> float:
+    """Return the probability of at least so many successes where the chance of one is itself drawn from Beta(a, b)."""
+
+    def log_beta(x: float, y: float) -> float:
+        return math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y)
+
+    return sum(math.comb(trials, k) * math.exp(log_beta(k + a, trials - k + b) - log_beta(a, b)) for k in range(least, trials + 1))
+
+
 def impasse(polls: int = 2) -> Condition:
     """End when nobody moved over this many polls in a row and no position has a majority, or somebody blocks."""
     _check("The number of polls of `impasse`", polls, above=1)
@@ -155,7 +200,7 @@ def impasse(polls: int = 2) -> Condition:
     return Condition(name=f"impasse({polls})", check=check)
 
 
-def exhaustion(least: float = 0.1) -> Condition:
+def exhaustion(least: float = 0.2) -> Condition:
     """End when the latest of at least two rounds brought fewer new content words than this share, or nobody spoke in it."""
     _check("The share of `exhaustion`", least, above=0.0, at_most=1.0)
 
@@ -202,7 +247,7 @@ def deadline(seconds: float) -> Condition:
     return Condition(name=f"deadline({seconds:g})", check=check)
 
 
-def drift(share: float = 0.5, rounds: int = 2) -> Condition:
+def drift(share: float = 0.7, rounds: int = 2) -> Condition:
     """End when in each of the last rounds more than this share of the statements left the question."""
     _check("The share of `drift`", share, above=0.0, at_most=1.0)
     _check("The number of rounds of `drift`", rounds, above=0)
@@ -214,7 +259,7 @@ def drift(share: float = 0.5, rounds: int = 2) -> Condition:
             return None
         return Ending(
             reason="drift",
-            detail=f"In each of the last {rounds} rounds more than {share:.0%} of the statements took up no word of the question.",
+            detail=f"In each of the last {rounds} rounds more than {share:.0%} of the statements took up nothing of the question.",
         )
 
     return Condition(name=f"drift({share:g}, {rounds})", check=check)
@@ -265,6 +310,7 @@ _MAKERS: Final[Mapping[str, tuple[Callable[..., Condition], tuple[type, ...]]]] 
     "stopped": (stopped, ()),
     "agreement": (agreement, (float,)),
     "stability": (stability, (int,)),
+    "settled": (settled, (float,)),
     "impasse": (impasse, (int,)),
     "exhaustion": (exhaustion, (float,)),
     "deadline": (deadline, (float,)),

@@ -13,6 +13,7 @@ from typing import Final
 from mallku.errors import DeliberationError, JournalError, QuorumLost
 from mallku.events import kinds
 from mallku.events.kinds import EndStatus
+from mallku.firecircle.asking import strictly_failed
 from mallku.firecircle.balloting import Balloting
 from mallku.firecircle.endings import diverges, ending_condition, first_ending
 from mallku.firecircle.focus import drift
@@ -23,8 +24,8 @@ from mallku.firecircle.scoring import Scoring
 from mallku.firecircle.speaking import Speaking
 from mallku.firecircle.summing_up import sum_up
 
-DRIFTED: Final = 0.5
-"""A round of which more than this share of the statements takes up nothing of the question has left it."""
+DRIFTED: Final = 0.7
+"""A round of which more than this share of the statements takes up nothing of the question has left it (`tests/benchmarks/focus.py`)."""
 
 
 DECIDING: Final = frozenset({"control", "selection", "final"})
@@ -83,6 +84,7 @@ async def _interrupt(here: Proceedings, scoring: Scoring | None, error: BaseExce
 
 
 async def _deliberate(here: Proceedings, scoring: Scoring | None) -> Conclusion:
+    _check_strict(here)
     balloting = Balloting(here) if here.plan.decision.rule != "none" else None
     try:
         endings = [ending_condition(text) for text in here.plan.endings]
@@ -148,6 +150,13 @@ def _check_seats(here: Proceedings) -> None:
             f"{left} of {len(here.state.seats)} seats are left and the plan asks for {max(here.plan.min_seats, 1)}. {lost}",
             hint="Mend the participants, or seat others, and convene again.",
         )
+
+
+def _check_strict(here: Proceedings) -> None:
+    """Fail again where a strict plan had failed already and the record broke off before its end was written."""
+    last = next((failed for failed in here.state.failures if not failed.will_retry), None)
+    if here.plan.failure.strategy == "strict" and last is not None:
+        raise strictly_failed(last.seat, last.turn, last.message)
 
 
 def _check_quorum(here: Proceedings, index: int) -> None:

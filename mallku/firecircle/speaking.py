@@ -153,8 +153,7 @@ class Speaking:
         asked: dict[str, Any] = {"turn": turn_id, "seat": seat.name, "round_index": index, "after": after, "asked": step.kind}
         if isinstance(answer, GaveUp):
             silence = (kinds.FloorAnswered, {**asked, "fault": f"no answer: {answer.error.message}"})
-            await here.recorder.record_all([answer.failure, silence])
-            await here.asker.note_failure(seat, answer.error)
+            await here.recorder.record_all([answer.failure, silence, *here.asker.loss(seat, answer.error)])
             return
         read = read_floor_answer(step, seat.name, answer.text, after=after)
         told: dict[str, Any] = {"named": read.named, "bid": read.bid, "reason": read.reason, "fault": read.fault}
@@ -265,8 +264,8 @@ class Speaking:
                 "finish_reason": "unknown",
             }
             facts.append((kinds.StatementMade, partial))
+        facts += here.asker.loss(turn.seat, answer.error, spoke=bool(kept.text))
         await here.recorder.record_all(facts)
-        await here.asker.note_failure(turn.seat, answer.error)
 
 
 async def all_of(work: Iterable[Awaitable[None]]) -> None:

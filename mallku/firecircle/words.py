@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 # Scripts that are written without spaces: Thai, Lao, Khmer, Burmese, kana and CJK ideographs.
@@ -91,6 +92,7 @@ def stems(text: str) -> Iterator[str]:
             yield run[:_STEM]
 
 
+@lru_cache(maxsize=4096)
 def content_stems(text: str) -> frozenset[str]:
     """Return the stems of the words that are likely to carry content: those that are not short, and all pairs of unspaced scripts."""
     return frozenset(stem for stem in stems(text) if len(stem) >= _SHORTEST or _UNSPACED_RUN.fullmatch(stem)) - _FUNCTION_STEMS

@@ -6,7 +6,7 @@ import pytest
 
 from mallku.dialogue.transcript import Statement, Transcript
 from mallku.errors import ConfigurationError
-from mallku.firecircle.endings import Progress, diverges, ending_condition, first_ending
+from mallku.firecircle.endings import Progress, beta_binomial_tail, diverges, ending_condition, first_ending
 from mallku.firecircle.focus import drift, novelty, question_share, repetition
 from mallku.firecircle.words import content_stems, count_words
 
@@ -43,6 +43,15 @@ def reason(text, progress):
         ("stability", polls("AAA", "AAA"), None),
         ("stability", polls("ABC", "ABC"), None),
         ("stability(3)", polls("AAB", "AAB"), None),
+        ("settled", polls("AAAAB"), None),
+        ("settled", polls("AAAAB", "AAAAB"), None),
+        ("settled", polls(*["AAAAB"] * 3), "stability"),
+        ("settled", polls(*["AAABB"] * 3), None),
+        ("settled(0.5)", polls(*["AAABB"] * 3), "stability"),
+        ("settled", polls("ABABA", "BAAAB", "AAAAB"), None),
+        ("settled", polls(*["AAAAA"] * 5), None),
+        ("settled", polls(*["AABBC"] * 9), None),
+        ("settled", polls(*["AAAA!"] * 5), None),
         ("impasse", polls("ABC", "ABC"), "impasse"),
         ("impasse", polls("AB", "AB"), "impasse"),
         ("impasse", polls("AAB", "AAB"), None),
@@ -50,7 +59,8 @@ def reason(text, progress):
         ("impasse", polls("AA!", "AA!"), "impasse"),
         ("impasse", polls("AA!", "AAA"), None),
         ("exhaustion", Progress(novelty=(1.0,)), None),
-        ("exhaustion", Progress(novelty=(1.0, 0.4)), None),
+        ("exhaustion", Progress(novelty=(1.0, 0.2)), None),
+        ("exhaustion", Progress(novelty=(1.0, 0.19)), "exhaustion"),
         ("exhaustion", Progress(novelty=(1.0, 0.05)), "exhaustion"),
         ("exhaustion", Progress(novelty=(1.0, None)), "exhaustion"),
         ("budget(tokens=100)", Progress(tokens=99), None),
@@ -69,6 +79,17 @@ def reason(text, progress):
 )
 def test_each_condition_names_its_reason_or_lets_the_circle_go_on(condition, progress, expected):
     assert reason(condition, progress) == expected
+
+
+def test_the_chance_of_another_leader_is_that_of_a_beta_binomial():
+    # worked by hand: with no move in five chances the next four seats stay with 6/10, one moves with 4 * B(2, 9) / B(1, 6) = 4/15
+    assert beta_binomial_tail(0, 4, 1, 6) == pytest.approx(1)
+    assert beta_binomial_tail(1, 4, 1, 6) == pytest.approx(1 - 6 / 10)
+    assert beta_binomial_tail(2, 4, 1, 6) == pytest.approx(1 - 6 / 10 - 4 / 15)
+    ending = ending_condition("settled").check(polls(*["AAAAB"] * 3))
+    assert ending.detail.endswith(
+        "seats moved 0 of 10 times between polls, so another leader at the next poll has a probability of at most 5.7%."
+    )
 
 
 def test_no_figures_fit_two_of_agreement_stability_and_impasse():
@@ -158,6 +179,13 @@ MILL = Transcript(question="Should the cooperative buy the old mill by the river
 def test_statements_without_a_word_of_the_question_have_left_it():
     assert drift(MILL, said("The mill needs a roof.", "Rivers flood.")) == 0
     assert drift(MILL, said("The mill needs a roof.", "Football was fun yesterday.")) == 0.5
+    assert drift(MILL, said("The mill needs a roof.", "A roof of slate costs a fortune.")) == 0
+    before = replace(MILL, statements=tuple(said("The mill needs a roof.")))
+    assert drift(before, said("A roof of slate costs a fortune.", start=1)) == 0
+    strayed = replace(MILL, statements=tuple(said("Football was fun yesterday.")))
+    assert drift(strayed, said("Football again.", start=1)) == 1
+    later = replace(MILL, statements=tuple(said("The mill needs a roof.", start=2)))
+    assert drift(later, said("A roof of slate costs a fortune.", start=1)) == 1
     assert drift(MILL, []) is None
     assert drift(Transcript(question="Why?"), said("Because.")) is None
 
