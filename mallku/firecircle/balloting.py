@@ -230,8 +230,8 @@ class Balloting:
             answer = here.asker.refused(turn, too_long) if too_long else await here.asker.ask(turn)
             if isinstance(answer, GaveUp):
                 spoiled = SpoiledBallot(seat=seat.name, reason=f"no ballot: {answer.error.message}", raw=answer.partial_text)
-                facts = [answer.failure, (kinds.BallotSpoiled, {"turn": turn_id, "stage": stage, "spoiled": spoiled})]
-                await here.recorder.record_all([*facts, *here.asker.loss(seat, answer.error)])
+                cast_none = (kinds.BallotSpoiled, {"turn": turn_id, "stage": stage, "spoiled": spoiled})
+                await here.recorder.record_all([answer.failure, cast_none, *here.asker.loss(seat, answer.error)])
                 return
             read = read_ballot(kind, labels, seat.name, answer.text, weight=seat.weight)
             if isinstance(read, Ballot):
