@@ -174,9 +174,8 @@ def _in_words(
     came, went = listed(before) or "no position", listed(after) or "no position"
     on = f", taking up {listed(taken_up)}" if kind == "after a reasoned argument" else ""
     doubt = "" if controlled else " (no isolated second ballot: reflection alone cannot be ruled out)"
-    return (
-        f"{seat} moved from {came} to {went} {kind}{on}{doubt}." if kind != "unexplained" else f"{seat} moved from {came} to {went}{doubt}."
-    )
+    why = ", for no reason that the record shows" if kind == "unexplained" else f" {kind}{on}"
+    return f"{seat} moved from {came} to {went}{why}{doubt}."
 
 
 class _Reader:

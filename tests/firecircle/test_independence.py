@@ -79,7 +79,9 @@ def test_ones_own_words_are_no_argument_of_others():
 def test_moving_away_from_the_majority_for_no_stated_reason_stays_unexplained():
     ledger = keep_ledger(votes("BBB"), votes("ABB"), ARGUED, OPTIONS)
     assert kinds(ledger)["Ada"] == "unexplained"
-    assert ledger.moved[0].lines == ("Ada moved from B to A (no isolated second ballot: reflection alone cannot be ruled out).",)
+    assert ledger.moved[0].lines == (
+        "Ada moved from B to A, for no reason that the record shows (no isolated second ballot: reflection alone cannot be ruled out).",
+    )
 
 
 def test_seats_without_both_ballots_are_not_judged():

@@ -1,5 +1,6 @@
 """The ballots in the minutes: each in words, the count, the count under other rules."""
 
+import re
 from collections.abc import Sequence
 
 from mallku.dialogue.verdict import Ballot
@@ -9,6 +10,10 @@ from mallku.firecircle.decisions import compare, count_under_all
 from mallku.firecircle.decisions.preference import is_abstention
 from mallku.firecircle.minutes.values import BallotMinutes, CastBallot
 from mallku.firecircle.state import BallotRecord, DeliberationState
+
+# A label in running text. `A` and `I` are words of English, so they count only where no such word can be meant.
+_AFTER_ITS_KIND = "".join(rf"(?<={kind} )|" for kind in ("ption", "raft", "tatement", "roposal", "nswer")).rstrip("|")
+_LABELS = re.compile(rf"(?:{_AFTER_ITS_KIND})([A-Z])(?!\w)|(?<![\w'])([B-HJ-Z])(?![\w'])|(?<!\w)(A)(?!\w|\s+[a-z])")
 
 
 def ballots_of(events: Sequence[AnyEvent], state: DeliberationState) -> tuple[BallotMinutes, ...]:
@@ -43,6 +48,7 @@ def _ballot(events: Sequence[AnyEvent], record: BallotRecord, seats: Sequence[st
                 confidence=event.ballot.confidence,
                 weight=event.ballot.weight,
                 repaired=event.repaired,
+                read_as=_read_as(event, opened),
             )
             for event in cast
         ),
@@ -51,6 +57,16 @@ def _ballot(events: Sequence[AnyEvent], record: BallotRecord, seats: Sequence[st
         recounts=recounts,
         comparison=compare(tallies, valid, opened.options).lines if len(tallies) > 1 else (),
     )
+
+
+def _read_as(event: kinds.BallotCast, opened: kinds.BallotOpened) -> tuple[tuple[str, str], ...]:
+    """Return the labels in the voter's reason that meant another option on its own paper, each with the label of the record."""
+    if not opened.relabelled:
+        return ()
+    shown = [option.label for option in opened.options]
+    paper = dict(zip(shown, opened.readings.get(event.ballot.seat, ()), strict=False))
+    named = ["".join(found) for found in _LABELS.findall(event.ballot.reason)]
+    return tuple((label, paper[label]) for label in dict.fromkeys(named) if label in paper and paper[label] != label)
 
 
 def in_words(ballot: Ballot) -> str:

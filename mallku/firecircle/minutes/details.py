@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from mallku.dialogue.verdict import Tally
 from mallku.firecircle.minutes.blocks import Block, Code, Heading, Items, Line, PageBreak, Paragraph, Place, Quote, Strong, Table, Text
 from mallku.firecircle.minutes.front_page import links
+from mallku.firecircle.minutes.rule_words import rule_in_words
 from mallku.firecircle.minutes.seats import PLACES
 from mallku.firecircle.minutes.values import BallotMinutes, Change, Contribution, MeanScore, Measure, Minutes, RoundMinutes
 
@@ -102,7 +103,7 @@ def _ballot(ballot: BallotMinutes) -> Iterator[Block]:
         if ballot.masked and any(option.author for option in ballot.options)
         else ""
     )
-    yield Paragraph((Text(f"Each seat filled in a ballot of the kind “{ballot.ballot_kind}”; the rule is “{ballot.rule}”.{hidden}"),))
+    yield Paragraph((Text(f"Each seat filled in a ballot of the kind “{ballot.ballot_kind}”; the rule is {_meaning(ballot)}.{hidden}"),))
     by = ((option, f" ({option.author})" if option.author else "") for option in ballot.options)
     yield Items(tuple((Strong(option.label), Text(f"{author}: {' '.join(option.text.split())}")) for option, author in by))
     weighted = any(cast.weight != 1 for cast in ballot.cast)
@@ -111,6 +112,7 @@ def _ballot(ballot: BallotMinutes) -> Iterator[Block]:
         notes = [f"weight {cast.weight:g}"] if weighted else []
         notes += [f"confidence {cast.confidence:.0%}"] if cast.confidence is not None else []
         notes += ["asked twice"] if cast.repaired else []
+        notes += [f"{label} in the reason is {real} here" for label, real in cast.read_as]
         rows.append(
             (
                 (Place(cast.turn), Strong(cast.seat)),
@@ -130,6 +132,11 @@ def _ballot(ballot: BallotMinutes) -> Iterator[Block]:
     yield from _counts(ballot)
 
 
+def _meaning(ballot: BallotMinutes) -> str:
+    words = rule_in_words(ballot.rule)
+    return f"“{ballot.rule}” ({words})" if words else f"“{ballot.rule}”"
+
+
 def _stage(stage: str) -> str:
     number = stage.removeprefix("poll-")
     return f"The private poll after round {int(number) + 1}" if number.isdecimal() else STAGES.get(stage, f"The ballot “{stage}”")
@@ -146,7 +153,7 @@ def _counts(ballot: BallotMinutes) -> Iterator[Block]:
     steps = verdict.tally.steps if verdict.tally else ()
     told = (*steps, *ballot.comparison, *verdict.notes, *((f"Tie: {verdict.tie_break}",) if verdict.tie_break else ()))
     if told:
-        yield Items(tuple((Text(one),) for one in told))
+        yield Items(tuple((Text(one),) for one in dict.fromkeys(told)))
 
 
 def _tally(tally: Tally, *, declared: bool) -> tuple[Line, ...]:

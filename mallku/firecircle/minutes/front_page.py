@@ -79,7 +79,8 @@ def _summary(minutes: Minutes) -> Iterator[Block]:
     yield Heading(2, (Text(f"A summary, written by {summary.seat}{model}"),))
     yield Quote(summary.text, (Place(summary.turn), Text("Words of a model, not of these minutes · "), Code(summary.turn)))
     if summary.invented:
-        yield Paragraph((Strong(f"Of its {summary.quotations} quotations nobody said these {len(summary.invented)}:"),))
+        said = "this one was" if len(summary.invented) == 1 else f"these {len(summary.invented)} were"
+        yield Paragraph((Strong(f"Of its {summary.quotations} quotations {said} said by nobody:"),))
         yield Items(tuple((Text(f"“{' '.join(one.split())}”"),) for one in summary.invented))
     elif summary.quotations:
         count = "Its one quotation stands" if summary.quotations == 1 else f"All its {summary.quotations} quotations stand"

@@ -15,6 +15,7 @@ from mallku.firecircle.minutes.blocks import shortened
 from mallku.firecircle.minutes.figures import mean_scores, spending
 from mallku.firecircle.minutes.ledger import changes_of, comparable, conformity_of
 from mallku.firecircle.minutes.rounds import rounds_of
+from mallku.firecircle.minutes.rule_words import rule_in_words
 from mallku.firecircle.minutes.seats import locality_of, seats_of
 from mallku.firecircle.minutes.secrecy import concealed
 from mallku.firecircle.minutes.values import BallotMinutes, Claim, Minutes, Record, Summary
@@ -34,6 +35,8 @@ def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
     convened = state.convened
     if convened is None:
         raise JournalDamaged("There is no call of a circle among the events.", hint="Run `mallku verify`.")
+    decision = convened.plan.get("decision")
+    secret = isinstance(decision, Mapping) and decision.get("secrecy") == "secret"
     ballots = ballots_of(recorded, state)
     decided = deciding(ballots)
     dissent = dissent_of(recorded)
@@ -45,7 +48,7 @@ def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
         last_at=recorded[-1].at,
         status=state.ended.status if state.ended else "interrupted" if state.interrupted else "open",
         reason=state.ended.reason if state.ended else "",
-        outcome=_outcome(ballots),
+        outcome=_outcome(ballots, secret=secret),
         verdict=decided.verdict if decided else None,
         verdict_before=_verdict_before(ballots),
         summary=_summary(state),
@@ -73,8 +76,7 @@ def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
             seed=convened.seed,
         ),
     )
-    decision = convened.plan.get("decision")
-    if isinstance(decision, Mapping) and decision.get("secrecy") == "secret":
+    if secret:
         minutes = concealed(minutes)
     turns = _turns_shown(minutes)
     return replace(minutes, turns=turns, caveats=tuple(_linked(claim, turns) for claim in minutes.caveats))
@@ -113,7 +115,7 @@ def _verdict_before(ballots: Sequence[BallotMinutes]) -> Verdict | None:
     return next((ballot.verdict for ballot in ballots if ballot.stage == "before"), None)
 
 
-def _outcome(ballots: Sequence[BallotMinutes]) -> tuple[Claim, ...]:
+def _outcome(ballots: Sequence[BallotMinutes], *, secret: bool) -> tuple[Claim, ...]:
     """Say what was decided, how it was counted, and what the same seats would have decided before they talked."""
     decided = deciding(ballots)
     if decided is None:
@@ -123,7 +125,7 @@ def _outcome(ballots: Sequence[BallotMinutes]) -> tuple[Claim, ...]:
         return (Claim(text="The ballot was not counted, so nothing is decided.", turns=turns),)
     if not verdict.option:
         return (Claim(text="The circle did not decide.", turns=turns), *(Claim(text=note) for note in verdict.notes))
-    claims = [_decision(verdict, decided, turns)]
+    claims = [_decision(verdict, decided, turns), *(() if secret else _sides(verdict, decided))]
     if verdict.tie_break:
         claims.append(Claim(text=f"It was a tie. {verdict.tie_break}", turns=turns))
     before = _verdict_before(ballots)
@@ -142,9 +144,25 @@ def _decision(verdict: Verdict, decided: BallotMinutes, turns: tuple[str, ...]) 
     behind = f"{len(verdict.support)} of {len(verdict.support) + sum(map(len, (verdict.dissent, verdict.abstained, verdict.missing)))}"
     if not decided.cast:
         return Claim(text=f"Option {verdict.option} stands without a ballot. {' '.join(verdict.notes)}".strip())
+    words = rule_in_words(verdict.rule)
+    meaning = f" ({words})" if words else ""
     chosen = f"{verdict.option}, “{shortened(' '.join(verdict.text.split()), 80)}”,"
     rest = f" ({', '.join(others)})" if others else ""
-    return Claim(text=f"The circle chose option {chosen} under the rule “{verdict.rule}”: {behind} seats support it{rest}.", turns=turns)
+    return Claim(
+        text=f"The circle chose option {chosen} under the rule “{verdict.rule}”{meaning}: {behind} seats support it{rest}.", turns=turns
+    )
+
+
+def _sides(verdict: Verdict, decided: BallotMinutes) -> tuple[Claim, ...]:
+    """Name who stands where; left out where ballots are secret."""
+    sides = (
+        ("For it", verdict.support),
+        ("Against", verdict.dissent),
+        ("On no side", verdict.abstained),
+        ("No valid ballot", verdict.missing),
+    )
+    told = " ".join(f"{side}: {listed(seats)}." for side, seats in sides if seats)
+    return (Claim(text=told),) if decided.cast else ()
 
 
 def _against_before(before: Verdict, first: BallotMinutes, after: Verdict, decided: BallotMinutes) -> Claim:

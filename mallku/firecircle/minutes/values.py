@@ -155,6 +155,8 @@ class CastBallot:
     """Its weight."""
     repaired: bool
     """Whether it had to be asked for twice."""
+    read_as: tuple[tuple[str, str], ...] = ()
+    """Labels in the reason that meant another option on the voter's own paper, each with the label of the record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

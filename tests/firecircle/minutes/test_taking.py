@@ -1,5 +1,6 @@
 """Minutes say what happened, whole and linked."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,9 @@ from mallku.dialogue.response import Response, Timings, Usage
 from mallku.errors import JournalDamaged
 from mallku.events.kinds import DeliberationConvened, PositionChanged, SeatSubstituted, SummaryWritten
 from mallku.firecircle import DecisionPlan, FireCircle, Plan, RoundPlan
+from mallku.firecircle.decisions.rules import RULE_NAMES
 from mallku.firecircle.minutes import broken_links, take_minutes, to_html, to_json, to_markdown, unsupported_quotes
+from mallku.firecircle.minutes.rule_words import rule_in_words
 from mallku.journal import open_journal
 from mallku.testing import ScriptedParticipant
 
@@ -21,11 +24,13 @@ def minutes(rich):
 
 def test_the_outcome_is_said_first_with_its_figures(minutes):
     assert minutes.outcome[0].text.startswith(
-        "The circle chose option A, “A rota”, under the rule “majority”: 2 of 4 seats support it (1 against, 1 missing)"
+        "The circle chose option A, “A rota”, under the rule “majority” (more than half of the votes cast): "
+        "2 of 4 seats support it (1 against, 1 missing)"
     )
     assert minutes.outcome[0].turns == ("final.Ada", "final.Ben", "final.Cleo")
-    assert minutes.outcome[1].text == "Before the exchange the same seats would have decided otherwise: option B."
-    assert minutes.outcome[1].turns == ("before.Ada", "before.Ben", "before.Cleo")
+    assert minutes.outcome[1].text == "For it: Ada and Cleo. Against: Ben. No valid ballot: Dov."
+    assert minutes.outcome[2].text == "Before the exchange the same seats would have decided otherwise: option B."
+    assert minutes.outcome[2].turns == ("before.Ada", "before.Ben", "before.Cleo")
 
 
 def test_reasons_stand_under_the_option_they_speak_for_in_the_voters_words(minutes):
@@ -192,7 +197,7 @@ def test_the_same_events_give_the_same_minutes(rich):
 
 @pytest.mark.parametrize(
     ("invented", "told"),
-    [((), "All its 2 quotations stand word for word"), (("nobody said this",), "Of its 2 quotations nobody said these 1:")],
+    [((), "All its 2 quotations stand word for word"), (("nobody said this",), "Of its 2 quotations this one was said by nobody:")],
 )
 def test_a_summary_is_marked_as_a_models_and_its_quotations_as_checked(rich, invented, told):
     *others, ended = rich.events
@@ -244,3 +249,32 @@ def test_private_reasoning_is_not_in_the_minutes(rich):
     assert any(getattr(event, "reasoning", "") for event in events)
     for render in (to_markdown, to_html, to_json):
         assert "SECRET THOUGHT" not in render(minutes)
+
+
+async def test_a_stranger_reads_who_stood_where_and_what_the_rule_and_the_labels_mean():
+    def vote(prompt, settings):
+        if settings.schema is None:
+            return f"The plan of {prompt.seat}."
+        label = next(line[0] for line in prompt.user.splitlines() if line.endswith((": The plan of Ada.", ": The plan of Ben.")))
+        return json.dumps({"reason": f"Option {label} is cheaper. A roof comes first, I think.", "ranking": [label]})
+
+    circle = FireCircle(plan=Plan(rounds=(RoundPlan(kind="opening"),), decision=DecisionPlan(rule="schulze")), journal=":memory:", seed=1)
+    for name in ("Ada", "Ben", "Cho"):
+        circle.add_participant(ScriptedParticipant(vote), name=name)
+    result = await circle.deliberate("Which plan?")
+    page = to_markdown(take_minutes(result.events))
+    cast = {ballot.seat: ballot for ballot in next(one for one in take_minutes(result.events).ballots if one.stage == "final").cast}
+
+    assert "under the rule “schulze” (no other option beats it by a stronger chain of victories)" in page
+    assert "For it: " in page
+    told = {seat: dict(ballot.read_as) for seat, ballot in cast.items()}
+    for seat, ballot in cast.items():
+        label = ballot.reason.split()[1]
+        assert told[seat] == ({} if label == ballot.vote else {label: ballot.vote})
+    assert any(told.values())
+    assert "in the reason is" in page
+
+
+@pytest.mark.parametrize("rule", RULE_NAMES)
+def test_every_rule_is_said_in_words(rule):
+    assert rule_in_words(rule.replace("SEAT", "Ada"))
