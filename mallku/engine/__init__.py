@@ -1,5 +1,6 @@
 """How a local model thinks: GGUF files in process through llama.cpp, many requests at once over one shared memory."""
 
+from mallku.engine.chat_template import answer_opening
 from mallku.engine.engine import Engine, OnProgress, whole_result
 from mallku.engine.load import EnginePool, load_engine
 from mallku.engine.request import (
@@ -27,6 +28,7 @@ __all__ = [
     "Sampling",
     "TextPiece",
     "TokenLogprob",
+    "answer_opening",
     "load_engine",
     "whole_result",
 ]

@@ -27,6 +27,12 @@ _SPIN_COUNT: Final = "10000"
 _KV_TYPES: Final = {"f16": 1, "q8_0": 8}
 """Numbers of ggml's types, from ggml.h."""
 _HARMONY_MARK: Final = "<|channel|>"
+_MARKS: Final = frozenset(
+    {
+        "<think>", "</think>", "[think]", "[/think]", "<tool_call>", "</tool_call>", "[tool_calls]", "[args]", "<|python_tag|>",
+    }
+)  # fmt: skip
+"""Control tokens of some models that say what the text after them is, in lower case."""
 _MARKUP_ENDS: Final = (("<", ">"), ("[", "]"))
 
 
@@ -81,8 +87,9 @@ class LlamaBinding:
         self._context = self._new_context(settings, need, shape)
         self._memory = lib.llama_get_memory(self._context)
         self.vocabulary = self._read_vocabulary()
-        # In the Harmony format control tokens tell speech from private reasoning, so whoever reads the text has to see them.
-        self._shows_control = _HARMONY_MARK in self.vocabulary.control
+        # Control tokens that tell speech from private reasoning and from calls have to be seen by whoever reads the text.
+        control = self.vocabulary.control
+        self._shown = frozenset(token for text, token in control.items() if _HARMONY_MARK in control or text.lower() in _MARKS)
         window = lib.llama_model_n_swa(self._model)
         self._guard = WindowGuard(window, need.sequences) if window and need.shares_prefixes else None
         self._batch = _Batch(lib, need.batch_tokens)
@@ -192,7 +199,7 @@ class LlamaBinding:
         known = self._pieces.get(token)
         if known is None:
             buffer = ctypes.create_string_buffer(512)
-            length = self._lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, self._shows_control)
+            length = self._lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, token in self._shown)
             known = self._pieces[token] = buffer.raw[: max(0, length)]
         return known
 

@@ -58,13 +58,18 @@ class ChatTemplate:
         self._vocabulary = vocabulary
         source = vocabulary.chat_template or (_CHATML if "<|im_start|>" in vocabulary.control else _PLAIN)
         self._template = _compile(source)
+        self._mark = uuid.uuid4().hex
+        self._places = re.compile(f"({_PAD}?){self._mark}([0-9]{{6}})({_PAD}?)")
         self._control = _any_of(vocabulary.control)
         self._markup = _any_of(vocabulary.markup)
 
-    def tokens(self, messages: Sequence[Message], options: Mapping[str, Any], tokenize: Tokenize) -> list[int]:
-        """Lay out a chat that the assistant is to continue; raises `RequestRefused` if the template declines it."""
+    def tokens(self, messages: Sequence[Message], options: Mapping[str, Any], tokenize: Tokenize, *, continues: bool = False) -> list[int]:
+        """Lay out a chat that the assistant is to answer; raises `RequestRefused` if the template declines it.
+
+        With `continues`, the last message is the assistant's own and ends in the middle: what the template writes after it is left out.
+        """
         line = _TokenLine(tokenize)
-        for text, is_frame in self._render(messages, options):
+        for text, is_frame in self._render(messages, options, continues=continues):
             at = 0
             for found in (self._control if is_frame else self._markup).finditer(text):
                 if is_frame:
@@ -80,14 +85,14 @@ class ChatTemplate:
         begin = self._vocabulary.begin
         return [begin, *line.tokens] if begin is not None and line.tokens[:1] != [begin] else line.tokens
 
-    def _render(self, messages: Sequence[Message], options: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    def _render(self, messages: Sequence[Message], options: Mapping[str, Any], *, continues: bool) -> list[tuple[str, bool]]:
         """Render to parts (text, whether the template wrote it). What the template declines is tried again in the forms that all accept."""
         from jinja2 import TemplateError
 
         reason = ""
         for form in (list(messages), _fold_system(messages), _merge_roles(_fold_system(messages))):
             try:
-                parts = self._render_form(form, options)
+                parts = self._render_form(form, options, continues=continues)
             except TemplateError as error:
                 reason = str(error)
                 continue
@@ -96,12 +101,11 @@ class ChatTemplate:
             reason = "it leaves out a message"
         raise RequestRefused(f"The model's chat template declines this chat: {reason}.", hint="Use one system and one user message.")
 
-    def _render_form(self, messages: Sequence[Message], options: Mapping[str, Any]) -> list[tuple[str, bool]] | None:
-        mark = uuid.uuid4().hex
-        chat = [{"role": message.role, "content": f"{_PAD}{mark}{index:04}{_PAD}"} for index, message in enumerate(messages)]
+    def _render_form(self, messages: Sequence[Message], options: Mapping[str, Any], *, continues: bool) -> list[tuple[str, bool]] | None:
+        chat = [{"role": message.role, "content": f"{_PAD}{self._mark}{index:06}{_PAD}"} for index, message in enumerate(messages)]
         rendered = self._template.render(
             messages=chat,
-            add_generation_prompt=True,
+            add_generation_prompt=not continues,
             bos_token=self._vocabulary.begin_text,
             eos_token=self._vocabulary.end_text,
             **options,
@@ -109,15 +113,28 @@ class ChatTemplate:
         parts: list[tuple[str, bool]] = []
         used = set()
         at = 0
-        for found in re.finditer(f"({_PAD}?){mark}([0-9]{{4}})({_PAD}?)", rendered):
+        for found in self._places.finditer(rendered):
             content = messages[int(found[2])].content
             content = content if found[1] else content.lstrip()
             content = content if found[3] else content.rstrip()
             parts += [(rendered[at : found.start()], True), (content, False)]
             used.add(int(found[2]))
             at = found.end()
-        parts.append((rendered[at:], True))
+        if not continues:
+            parts.append((rendered[at:], True))
         return parts if len(used) == len(messages) else None
+
+
+def answer_opening(source: str, options: Mapping[str, Any]) -> str:
+    """Return what a template writes between a user's words and the answer; nothing if it declines a chat of one message."""
+    from jinja2 import TemplateError
+
+    words = uuid.uuid4().hex
+    try:
+        rendered = _compile(source).render(messages=[{"role": "user", "content": words}], add_generation_prompt=True, **options)
+    except (TemplateError, RequestRefused):
+        return ""
+    return str(rendered.rpartition(words)[2])
 
 
 def _compile(source: str) -> Any:

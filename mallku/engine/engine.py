@@ -30,6 +30,11 @@ class Engine(Protocol):
         """What is known about the loaded model."""
         ...
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it answers; one that is closed, or that a fault has ended, has to be loaded again."""
+        ...
+
     def generate(self, request: EngineRequest) -> AsyncIterator[TextPiece | EngineResult]:
         """Answer one request as a stream."""
         ...

@@ -48,6 +48,11 @@ class IsolatedEngine:
         return self._facts
 
     @property
+    def is_open(self) -> bool:
+        """Whether it answers; a child that died is started anew."""
+        return not self._is_closed
+
+    @property
     def process_id(self) -> int:
         """The child's process id, for measuring it."""
         return self._process.process_id

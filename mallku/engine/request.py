@@ -29,6 +29,8 @@ class Sampling:
     """Subtract this from the logit of every token already in the last 64."""
     frequency_penalty: float = 0.0
     """Subtract this, times its count, from the logit of every token in the last 64."""
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """Pairs of a token id and what is added to its logit before anything else; -100 rules a token out in practice."""
     seed: int | None = None
     """Seed of the random numbers; None draws one."""
 
@@ -39,6 +41,8 @@ class EngineRequest:
 
     messages: tuple[Message, ...] = ()
     """A chat, laid out by the model's own template; control tokens in a message's text are plain text."""
+    continues: bool = False
+    """Whether the chat ends in a message of the assistant's that is not over: the answer goes on from its last word."""
     text: str | None = None
     """Raw text, continued as it stands; control tokens in it are not recognised."""
     tokens: tuple[int, ...] | None = None
@@ -107,6 +111,8 @@ class EngineResult:
     """Seconds from the request to its end."""
     compute_s: float
     """Its share of the seconds the engine was busy: each step's time is split over the tokens in it."""
+    stop_text: str | None = None
+    """The stop text that ended it, if one did."""
     logprobs: tuple[TokenLogprob, ...] = ()
     """For all tokens, if asked for."""
 

@@ -1,6 +1,7 @@
 """Samplers: how the next token is chosen, through llama.cpp's own sampler chain.
 
-The chain is: penalties, top-k, top-p, min-p, temperature, draw; or penalties and the likeliest token where the temperature is 0.
+The chain is: bias of single tokens, penalties, top-k, top-p, min-p, temperature, draw; where the temperature is 0 the likeliest token
+follows the penalties.
 A grammar is asked after the chain has chosen. Only if it refuses the token is the choice made again, among the tokens it allows:
 asking it about every token of the vocabulary at every step would cost more than the model.
 """
@@ -79,6 +80,9 @@ def _chain(lib: Any, vocabulary_size: int, sampling: Sampling) -> Any:
     parameters = lib.llama_sampler_chain_default_params()
     parameters.no_perf = True
     chain = lib.llama_sampler_chain_init(parameters)
+    if sampling.logit_bias:
+        biases = (lib.llama_logit_bias * len(sampling.logit_bias))(*sampling.logit_bias)
+        lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_logit_bias(vocabulary_size, len(biases), biases))
     if (sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty) != (1.0, 0.0, 0.0):
         penalties = (vocabulary_size, _PENALTY_WINDOW, sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty)
         lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_penalties(*penalties))

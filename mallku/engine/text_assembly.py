@@ -10,11 +10,16 @@ class TextAssembly:
     def __init__(self, stops: Sequence[str] = ()) -> None:
         self.text = ""
         """All text released so far."""
-        self.is_stopped = False
-        """Whether a stop text was found; nothing is released after it."""
+        self.stopped_by: str | None = None
+        """The stop text that was found; nothing is released after it."""
         self._stops = tuple(stop for stop in stops if stop)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held = ""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a stop text was found."""
+        return self.stopped_by is not None
 
     def push(self, piece: bytes) -> str:
         """Take a token's bytes; return the text that is certain now."""
@@ -33,10 +38,10 @@ class TextAssembly:
         if self.is_stopped:
             return ""
         text = self._held + new
-        found = min((at for stop in self._stops if (at := text.find(stop)) >= 0), default=-1)
-        if found >= 0:
-            self.is_stopped = True
-            certain, self._held = text[:found], ""
+        found = min(((at, stop) for stop in self._stops if (at := text.find(stop)) >= 0), key=lambda pair: pair[0], default=None)
+        if found is not None:
+            at, self.stopped_by = found
+            certain, self._held = text[:at], ""
         else:
             kept = self._possible_beginning(text)
             certain, self._held = text[: len(text) - kept], text[len(text) - kept :]

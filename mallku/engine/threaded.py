@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from operator import methodcaller
 from typing import Final
@@ -16,6 +16,8 @@ from mallku.engine.worker import Job, Worker
 from mallku.errors import ConfigurationError, ContextOverflow, MallkuError, RequestRefused
 
 _DEFAULT_MAX_TOKENS: Final = 512
+_SHORT: Final = 2_000
+"""Characters of a prompt that are tokenised at once: handing them to another thread would take longer."""
 
 
 class ThreadedEngine:
@@ -36,6 +38,11 @@ class ThreadedEngine:
     def facts(self) -> EngineFacts:
         """What is known about the loaded model."""
         return self._decoder.facts
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it answers."""
+        return self._worker.is_open
 
     async def generate(self, request: EngineRequest) -> AsyncIterator[TextPiece | EngineResult]:
         """Answer one request as a stream."""
@@ -107,27 +114,33 @@ class ThreadedEngine:
             raise ConfigurationError("A request has a schema or a grammar, not both.", hint="Leave out one.")
         if self.facts.is_embedding_model:
             raise RequestRefused(f"{self.facts.model!r} embeds texts and does not generate.", hint="Choose a generating model.")
+        self._check_tokens([token for token, _ in request.sampling.logit_bias])
+        if request.continues and (not request.messages or request.messages[-1].role != "assistant"):
+            raise ConfigurationError("There is no message of the assistant's to continue.", hint="Let the chat end in one.")
         tokens: Sequence[int]
         if request.tokens is not None:
             tokens = request.tokens
-            if any(not 0 <= token < self._decoder.vocabulary.size for token in tokens):
-                raise RequestRefused(
-                    "A token id is not in the model's vocabulary.", hint=f"Ids go from 0 to {self._decoder.vocabulary.size - 1}."
-                )
+            self._check_tokens(tokens)
         elif request.text is not None:
             begin = self._decoder.vocabulary.begin
-            text = await asyncio.to_thread(self._decoder.tokenize, request.text, special=False)
+            text = await _soon(len(request.text), partial(self._decoder.tokenize, request.text, special=False))
             tokens = text if begin is None else [begin, *text]
         else:
-            tokens = await asyncio.to_thread(self._lay_out, request)
+            tokens = await _soon(sum(len(message.content) for message in request.messages), partial(self._lay_out, request))
         if not tokens:
             raise RequestRefused("The prompt is empty.", hint="Give it at least one character.")
         return tokens
 
+    def _check_tokens(self, tokens: Sequence[int]) -> None:
+        size = self._decoder.vocabulary.size
+        if any(not 0 <= token < size for token in tokens):
+            raise RequestRefused("A token id is not in the model's vocabulary.", hint=f"Ids go from 0 to {size - 1}.")
+
     def _lay_out(self, request: EngineRequest) -> list[int]:
         if self._template is None:
             self._template = ChatTemplate(self._decoder.vocabulary)
-        return self._template.tokens(request.messages, request.template_options, partial(self._decoder.tokenize, special=False))
+        tokenize = partial(self._decoder.tokenize, special=False)
+        return self._template.tokens(request.messages, request.template_options, tokenize, continues=request.continues)
 
     def _answer_length(self, request: EngineRequest, prompt_length: int) -> int:
         """Settle the most tokens of the answer; raises `ContextOverflow` if prompt and answer can never fit."""
@@ -138,6 +151,11 @@ class ThreadedEngine:
         if prompt_length + wanted > window:
             raise _overflow(prompt_length, wanted, window)
         return wanted
+
+
+async def _soon(characters: int, work: Callable[[], list[int]]) -> list[int]:
+    """Do what is short here, and what may take longer on a thread."""
+    return work() if characters < _SHORT else await asyncio.to_thread(work)
 
 
 def _overflow(prompt: int, answer: int, window: int) -> ContextOverflow:

@@ -78,6 +78,11 @@ class Worker:
         self._planner: Planner
         self._thread: threading.Thread | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes jobs."""
+        return self._is_open
+
     async def start(self, on_progress: Callable[[float], None]) -> Decoder:
         """Load the decoder on the thread. Cancelling this gives up the loading."""
         loop = asyncio.get_running_loop()
@@ -347,6 +352,7 @@ class Worker:
             first_token_s=progress.first_token_at - job.asked_at,
             total_s=now - job.asked_at,
             compute_s=progress.compute_s,
+            stop_text=progress.assembly.stopped_by,
             logprobs=tuple(progress.logprobs),
         )
         self._tell(job, result)

@@ -1,7 +1,6 @@
 """Answers of Anthropic's protocol: whole messages, and the events of a stream."""
 
 import json
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -10,9 +9,12 @@ from mallku.errors import MallkuError
 from mallku.server.backend import Outcome, Piece, ToolCall
 from mallku.server.errors import Refusal, error_body, refusal_of
 from mallku.server.event_stream import event
+from mallku.server.identity import new_id
 
 
 def _stop_reason(outcome: Outcome) -> str:
+    if outcome.finish == "stop" and outcome.stop_text is not None:
+        return "stop_sequence"
     return {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}[outcome.finish]
 
 
@@ -38,9 +40,11 @@ class MessageAnswer:
         self._model = model
         self._shows_thinking = shows_thinking
         self._input_tokens = input_tokens
-        self._id = f"msg_{uuid.uuid4().hex[:24]}"
+        self._id = new_id("msg_", 24)
 
-    def _message(self, content: list[dict[str, Any]], stop_reason: str | None, usage: dict[str, Any]) -> dict[str, Any]:
+    def _message(
+        self, content: list[dict[str, Any]], stop_reason: str | None, usage: dict[str, Any], *, stop_text: str | None = None
+    ) -> dict[str, Any]:
         return {
             "id": self._id,
             "type": "message",
@@ -48,7 +52,7 @@ class MessageAnswer:
             "model": self._model,
             "content": content,
             "stop_reason": stop_reason,
-            "stop_sequence": None,
+            "stop_sequence": stop_text,
             "usage": usage,
         }
 
@@ -64,7 +68,7 @@ class MessageAnswer:
             elif self._shows_thinking:
                 _append(content, "thinking", part.text)
         content += map(_tool_use, outcome.tool_calls)
-        message = self._message(content, _stop_reason(outcome), _usage(outcome))
+        message = self._message(content, _stop_reason(outcome), _usage(outcome), stop_text=outcome.stop_text)
         return {**message, "mallku": dict(outcome.details)} if outcome.details else message
 
     async def events(self, parts: AsyncGenerator[Piece | Outcome, None]) -> AsyncGenerator[bytes, None]:
@@ -86,7 +90,8 @@ class MessageAnswer:
                 return
         for call in part.tool_calls:
             yield blocks.add_call(call)
-        ending = {"type": "message_delta", "delta": {"stop_reason": _stop_reason(part), "stop_sequence": None}, "usage": _usage(part)}
+        delta = {"stop_reason": _stop_reason(part), "stop_sequence": part.stop_text}
+        ending = {"type": "message_delta", "delta": delta, "usage": _usage(part)}
         if part.details:
             ending["mallku"] = dict(part.details)
         yield blocks.close() + event(ending, name="message_delta") + event({"type": "message_stop"}, name="message_stop")

@@ -149,14 +149,12 @@ class MessagesRequest(CountRequest):
 
     def generation(self, *, can_reason: bool) -> Generation:
         """Return what is asked of the backend; raises `Refusal` where fields contradict each other."""
-        if self.messages[-1].role == "assistant":
-            message = "The last message is the assistant's; continuing it is not supported. End with a message of the user."
-            raise Refusal(400, message, code="unsupported_parameter", param="messages")
         tools = tuple(Tool(name=tool.name, description=tool.description or "", parameters=tool.input_schema) for tool in self.tools or ())
         choice, tools = self._choice(tools)
         form = self.output_config.format if self.output_config else None
         return Generation(
             messages=self.chat,
+            continues=self._continues(),
             max_tokens=self.max_tokens,
             temperature=self.temperature,
             top_p=self.top_p,
@@ -166,7 +164,20 @@ class MessagesRequest(CountRequest):
             reasoning=self._effort(can_reason=can_reason),
             tools=tools,
             tool_choice=choice,
+            is_whole=not self.stream,
         )
+
+    def _continues(self) -> bool:
+        """Tell whether the answer goes on from a last message of the assistant's; raises `Refusal` if that is no text."""
+        last = self.messages[-1]
+        if last.role != "assistant":
+            return False
+        if not _text(last).strip() or (not isinstance(last.content, str) and not isinstance(last.content[-1], TextBlock)):
+            message = (
+                "The last message is the assistant's and does not end in text that could be continued. End with a message of the user."
+            )
+            raise Refusal(400, message, code="invalid_value", param="messages")
+        return True
 
     def _effort(self, *, can_reason: bool) -> ReasoningEffort | None:
         """Return the effort asked for; a model that cannot be told is not told."""

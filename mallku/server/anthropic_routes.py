@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from mallku.server.anthropic_answer import MessageAnswer
 from mallku.server.anthropic_request import CountRequest, MessagesRequest
+from mallku.server.errors import Refusal
 from mallku.server.event_stream import streamed, unless_left
 from mallku.server.json_response import JsonResponse
 from mallku.server.service import Service
@@ -17,9 +18,13 @@ def anthropic_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["Anthropic"])
 
     @router.post("/messages", summary="Answer a conversation", response_class=Response)
+    @service.shortcuts.post("/v1/messages", MessagesRequest)
     async def messages(body: MessagesRequest, request: Request) -> Response:
         backend = service.roster.find(body.model)
         generation = body.generation(can_reason="reasoning" in backend.abilities)
+        if generation.continues and "continues" not in backend.abilities:
+            message = f"The last message is the assistant's; the model {backend.card.id!r} does not continue it. End with the user's."
+            raise Refusal(400, message, code="unsupported_parameter", param="messages")
         service.check(backend, generation)
         shows = body.shows_thinking or (backend.card.owner == "circle" and body.thinking is None)
         parts = service.answer(backend, generation)
@@ -37,6 +42,7 @@ def anthropic_router(service: Service) -> APIRouter:
         return JsonResponse(await unless_left(request, whole()))
 
     @router.post("/messages/count_tokens", summary="Count the tokens of a conversation", response_class=Response)
+    @service.shortcuts.post("/v1/messages/count_tokens", CountRequest)
     async def count_tokens(body: CountRequest, request: Request) -> Response:
         backend = service.roster.find(body.model)
         counted = await unless_left(request, service.limited(backend.count_tokens(body.chat)))

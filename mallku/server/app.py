@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -31,6 +30,7 @@ from mallku.server.roster import Roster
 from mallku.server.served_models import served_models
 from mallku.server.service import Service
 from mallku.server.settings import ServerSettings
+from mallku.server.shortcuts import invalid
 
 _log = logging.getLogger("mallku.server")
 
@@ -60,7 +60,7 @@ def create_app(settings: ServerSettings | None = None, *, roster: Roster | None 
         await service.roster.close()
         await residency.close()
 
-    guard = Middleware(Guard, settings=settings, keys=service.keys, rate=service.rate, metrics=service.metrics)
+    guard = Middleware(Guard, service=service)
     app = FastAPI(title="mallku", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, middleware=[guard])
     app.state.service = service
     app.include_router(openai_router(service))
@@ -80,6 +80,7 @@ def create_app(settings: ServerSettings | None = None, *, roster: Roster | None 
 
 def _add_own_routes(app: FastAPI, service: Service) -> None:
     @app.get("/health", tags=["server"], summary="Whether the server answers", response_class=Response)
+    @service.shortcuts.get("/health")
     async def health() -> Response:
         loaded = [backend for backend in service.roster.backends if backend.is_loaded]
         named = next(iter(loaded), service.roster.default)
@@ -128,26 +129,8 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return _answer(request, _invalid(error))
-
-
-def _invalid(error: RequestValidationError) -> Refusal:
-    """Describe the first thing that is wrong with a body, without repeating it."""
-    first: dict[str, Any] = error.errors()[0]
-    place = [str(part) for part in first["loc"][1:] if not _is_branch(part)]
-    param = ".".join(place) or None
-    if first["type"] == "extra_forbidden":
-        return Refusal(400, f"Unrecognized request argument supplied: `{param}`.", code="unknown_parameter", param=param)
-    if first["type"] == "json_invalid":
-        return Refusal(400, f"The body is not valid JSON: {first.get('ctx', {}).get('error', first['msg'])}.", code="invalid_json")
-    if first["type"] == "missing":
-        return Refusal(400, f"Missing required parameter: `{param or 'body'}`.", code="missing_required_parameter", param=param)
-    return Refusal(400, f"Invalid value for `{param or 'body'}`: {first['msg']}.", code="invalid_value", param=param)
-
-
-def _is_branch(part: object) -> bool:
-    """Tell whether a part of a place is the name of a type that was tried, not of a field."""
-    return isinstance(part, str) and (part in {"str", "int", "float", "bool"} or "[" in part or part[:1].isupper())
+    first = error.errors()[0]
+    return _answer(request, invalid({**first, "loc": first["loc"][1:]}))
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

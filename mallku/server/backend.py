@@ -1,6 +1,6 @@
 """The seam behind a model name: an engine in this process, a participant elsewhere, or a whole circle."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, get_args
 
@@ -16,7 +16,7 @@ ToolChoice = Literal["auto", "none", "required"]
 
 Ability = Literal[
     "chat", "text", "embeddings", "tokenize", "schema", "grammar", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "presence_penalty",
-    "frequency_penalty", "logprobs", "logit_bias", "stop", "temperature", "max_tokens", "reasoning", "tools", "many",
+    "frequency_penalty", "logprobs", "logit_bias", "stop", "temperature", "max_tokens", "reasoning", "tools", "many", "continues",
 ]  # fmt: skip
 """Something a backend can do. The names of options are those of `Generation`; `many` is several answers to one request."""
 
@@ -42,6 +42,8 @@ class Generation:
 
     messages: tuple[Message, ...] = ()
     """A chat."""
+    continues: bool = False
+    """Whether the chat ends in a message of the assistant's that the answer goes on from."""
     text: str | None = None
     """Raw text to continue."""
     tokens: tuple[int, ...] | None = None
@@ -80,6 +82,8 @@ class Generation:
     """Functions the model may have called."""
     tool_choice: ToolChoice = "auto"
     """Whether it may call them."""
+    is_whole: bool = False
+    """Whether nobody reads the answer before its end, so that a backend may keep its pieces until then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +134,8 @@ class Outcome:
     """Tokens of private reasoning, where they were counted."""
     tool_calls: tuple[ToolCall, ...] = ()
     """Functions that the model wants called."""
+    stop_text: str | None = None
+    """The text of `stop` that ended it, where the backend knows."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Facts that only this kind of model has, such as a deliberation's id; they stand in the response under `mallku`."""
 
@@ -184,7 +190,7 @@ class Backend(Protocol):
         """Whether it can answer without loading anything first."""
         ...
 
-    def generate(self, generation: Generation) -> AsyncIterator[Piece | Outcome]:
+    def generate(self, generation: Generation) -> AsyncGenerator[Piece | Outcome, None]:
         """Answer as a stream."""
         ...
 
@@ -205,7 +211,11 @@ class Backend(Protocol):
         ...
 
 
-OPTION_NAMES: Final[Mapping[str, str]] = {"schema": "response_format", "reasoning": "reasoning_effort", "repeat_penalty": "repeat_penalty"}
+OPTION_NAMES: Final[Mapping[str, str]] = {
+    "schema": "response_format",
+    "reasoning": "reasoning_effort",
+    "continues": "continue_final_message",
+}
 """Names in the protocols of those options that are called otherwise here."""
 
 
@@ -230,6 +240,7 @@ def unsupported(generation: Generation, abilities: frozenset[Ability]) -> str:
         "logit_bias": bool(generation.logit_bias),
         "reasoning": generation.reasoning is not None,
         "tools": bool(generation.tools) and generation.tool_choice != "none",
+        "continues": generation.continues,
     }
     missing = next((name for name, is_used in used.items() if is_used and name not in abilities), "")
     return OPTION_NAMES.get(missing, missing)

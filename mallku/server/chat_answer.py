@@ -1,13 +1,19 @@
 """Chat answers of OpenAI's protocol: whole, and as chunks of a stream."""
 
 import time
-import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from mallku.dialogue.response import Usage
 from mallku.server.backend import Outcome, Piece, TokenChoice, ToolCall
+from mallku.server.event_stream import DONE, event
+from mallku.server.identity import new_id
+from mallku.server.json_response import compact
+
+_WORDS: Final = "\x00words\x00"
+"""Stands for the words in a frame that is written once; its characters are escaped in JSON, and no id or model name holds them."""
 
 Part = tuple[int, Piece | Outcome]
 """A part of an answer with the index of its choice."""
@@ -59,16 +65,17 @@ class _Choice:
 
 
 class ChatAnswer:
-    """One answer in the making. Use `whole` or `chunks`, once."""
+    """One answer in the making. Use `whole` or `events`, once."""
 
     def __init__(
         self, *, model: str, count: int = 1, with_logprobs: bool = False, with_reasoning: bool = False, with_usage: bool = False
     ) -> None:
-        self._head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": model}
+        self._head = {"id": new_id("chatcmpl-"), "created": int(time.time()), "model": model}
         self._count = count
         self._with_logprobs = with_logprobs
         self._with_reasoning = with_reasoning
         self._with_usage = with_usage
+        self._frames: dict[tuple[int, str], tuple[bytes, bytes]] = {}
 
     async def whole(self, parts: AsyncIterator[Part]) -> dict[str, Any]:
         """Gather the parts into one `chat.completion`."""
@@ -104,27 +111,39 @@ class ChatAnswer:
         logprobs = logprobs_data(choice.logprobs) if self._with_logprobs else None
         return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": choice.outcome.finish}
 
-    async def chunks(self, parts: AsyncIterator[Part]) -> AsyncIterator[dict[str, Any]]:
-        """Turn the parts into `chat.completion.chunk`s as they come."""
+    async def events(self, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[bytes, None]:
+        """Turn the parts into `chat.completion.chunk`s as they come, each an event."""
         outcomes: dict[int, Outcome] = {}
         begun: set[int] = set()
-        async for index, part in parts:
-            if index not in begun:
-                begun.add(index)
-                yield self._chunk(index, {"role": "assistant", "content": "", "refusal": None})
-            if isinstance(part, Outcome):
-                outcomes[index] = part
-                if part.tool_calls:
-                    calls = [{"index": place, **tool_call_data(call)} for place, call in enumerate(part.tool_calls)]
-                    yield self._chunk(index, {"tool_calls": calls})
-                yield {**self._chunk(index, {}, finish=part.finish), **_details([part])}
-            elif part.channel == "text":
-                if part.text or part.logprobs:
-                    yield self._chunk(index, {"content": part.text}, part.logprobs)
-            elif self._with_reasoning:
-                yield self._chunk(index, {"reasoning_content": part.text})
+        async with aclosing(parts):
+            async for index, part in parts:
+                if index not in begun:
+                    begun.add(index)
+                    yield event(self._chunk(index, {"role": "assistant", "content": "", "refusal": None}))
+                if isinstance(part, Outcome):
+                    outcomes[index] = part
+                    if part.tool_calls:
+                        calls = [{"index": place, **tool_call_data(call)} for place, call in enumerate(part.tool_calls)]
+                        yield event(self._chunk(index, {"tool_calls": calls}))
+                    yield event({**self._chunk(index, {}, finish=part.finish), **_details([part])})
+                elif part.channel == "text":
+                    if part.logprobs and self._with_logprobs:
+                        yield event(self._chunk(index, {"content": part.text}, part.logprobs))
+                    elif part.text:
+                        yield self._said(index, "content", part.text)
+                elif self._with_reasoning:
+                    yield self._said(index, "reasoning_content", part.text)
         if self._with_usage:
-            yield {**self._frame(), "choices": [], "usage": usage_data([outcomes[index] for index in sorted(outcomes)])}
+            yield event({**self._frame(), "choices": [], "usage": usage_data([outcomes[index] for index in sorted(outcomes)])})
+        yield DONE
+
+    def _said(self, index: int, field_name: str, text: str) -> bytes:
+        """Return the event of some words: all of it but the words was written once."""
+        frame = self._frames.get((index, field_name))
+        if frame is None:
+            before, _, after = event(self._chunk(index, {field_name: _WORDS})).partition(compact(_WORDS))
+            frame = self._frames[index, field_name] = (before, after)
+        return b"%s%s%s" % (frame[0], compact(text), frame[1])
 
     def _frame(self) -> dict[str, Any]:
         return {**self._head, "object": "chat.completion.chunk", "system_fingerprint": None, "service_tier": None}

@@ -17,6 +17,7 @@ Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 StopText = Annotated[str, Field(min_length=1, max_length=500)]
 Stop = StopText | Annotated[list[StopText], Field(max_length=16)]
+LogitBias = Annotated[dict[str, Annotated[float, Field(ge=-100, le=100)]], Field(max_length=1024)]
 
 MOST_ANSWERS = 16
 """Most answers to one request."""
@@ -139,7 +140,7 @@ class ChatRequest(RequestModel):
     repeat_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
-    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    logit_bias: LogitBias | None = None
     seed: Seed | None = None
     stop: Stop | None = None
     n: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] | None = None
@@ -154,6 +155,8 @@ class ChatRequest(RequestModel):
     parallel_tool_calls: bool | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | None = None
     include_reasoning: bool | None = None
+    continue_final_message: bool | None = None
+    add_generation_prompt: bool | None = None
     modalities: list[Literal["text"]] | None = None
     user: str | None = None
     metadata: dict[str, str] | None = None
@@ -168,9 +171,11 @@ class ChatRequest(RequestModel):
             raise Refusal(400, "`stream_options` is only allowed with `stream`.", code="invalid_value", param="stream_options")
         if self.top_logprobs is not None and not self.logprobs:
             raise Refusal(400, "`top_logprobs` is only allowed with `logprobs`.", code="invalid_value", param="top_logprobs")
+        self._check_ending()
         tools, choice = self._tools()
         return Generation(
             messages=chat_messages(self.messages),
+            continues=bool(self.continue_final_message),
             max_tokens=one_limit(self.max_tokens, self.max_completion_tokens),
             temperature=self.temperature,
             top_p=self.top_p,
@@ -188,7 +193,19 @@ class ChatRequest(RequestModel):
             reasoning=effort(self.reasoning_effort),
             tools=tools,
             tool_choice=choice,
+            is_whole=not self.stream,
         )
+
+    def _check_ending(self) -> None:
+        """Refuse to continue a message that cannot be, and to have nothing said after the chat."""
+        continues, begins = bool(self.continue_final_message), self.add_generation_prompt
+        if begins is not None and begins == continues:
+            message = "`add_generation_prompt` is the opposite of `continue_final_message`. Leave one of them out."
+            raise Refusal(400, message, code="invalid_value", param="add_generation_prompt")
+        last = self.messages[-1]
+        if continues and (last.role != "assistant" or last.tool_calls or not last.text):
+            message = "`continue_final_message` asks to continue the last message, which is no text of the assistant's."
+            raise Refusal(400, message, code="invalid_value", param="continue_final_message")
 
     def _tools(self) -> tuple[tuple[Tool, ...], ToolChoice]:
         tools = tuple(
@@ -266,7 +283,7 @@ def logit_bias(given: dict[str, float] | None) -> dict[int, float] | None:
     if not given:
         return None
     for token in given:
-        if not (token.isascii() and token.isdigit()):
+        if not (token.isascii() and token.isdigit() and len(token) < 11):  # noqa: PLR2004 - the digits of a 32-bit number
             raise Refusal(400, f"`logit_bias` has the key {token!r}; keys are token ids.", code="invalid_value", param="logit_bias")
     return {int(token): bias for token, bias in given.items()}
 

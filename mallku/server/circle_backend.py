@@ -1,6 +1,6 @@
 """A whole circle as a model: a question goes in, a deliberated answer comes back."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -73,7 +73,7 @@ class CircleBackend:
         """Whether it holds weights: never before it is convened."""
         return False
 
-    async def generate(self, generation: Generation) -> AsyncIterator[Piece | Outcome]:
+    async def generate(self, generation: Generation) -> AsyncGenerator[Piece | Outcome, None]:
         """Convene the circle on the last message; closing the iterator interrupts it."""
         given = tuple((name, value) for name in _SEAT_SETTINGS if (value := getattr(generation, name)) is not None)
         wishes = self._circle.wishes if generation.seed is None else replace(self._circle.wishes, seed=generation.seed)

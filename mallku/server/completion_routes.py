@@ -4,7 +4,6 @@ import array
 import base64
 import sys
 import time
-import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
@@ -19,6 +18,7 @@ from mallku.server.chat_request import (
     MOST_ANSWERS,
     ChatMessage,
     Count,
+    LogitBias,
     Penalty,
     RequestModel,
     Seed,
@@ -32,6 +32,7 @@ from mallku.server.chat_request import (
 )
 from mallku.server.errors import Refusal
 from mallku.server.event_stream import DONE, event, streamed, unless_left
+from mallku.server.identity import new_id
 from mallku.server.json_response import JsonResponse
 from mallku.server.service import Service, refuse_many, require_ability
 
@@ -53,7 +54,7 @@ class CompletionRequest(RequestModel):
     repeat_penalty: Annotated[float, Field(gt=0, le=10)] | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
-    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    logit_bias: LogitBias | None = None
     seed: Seed | None = None
     stop: Stop | None = None
     n: Annotated[int, Field(ge=1, le=MOST_ANSWERS)] | None = None
@@ -90,6 +91,7 @@ class CompletionRequest(RequestModel):
             stop=stop_texts(self.stop),
             grammar=self.grammar,
             logprobs=self.logprobs,
+            is_whole=not self.stream,
         )
         if self.texts:
             return [replace(common, text=text) for text in self.texts]
@@ -124,6 +126,7 @@ def completion_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @router.post("/completions", summary="Continue a text", response_class=Response)
+    @service.shortcuts.post("/v1/completions", CompletionRequest)
     async def completions(body: CompletionRequest, request: Request) -> Response:
         backend = service.roster.find(body.model)
         generations = body.generations()
@@ -143,6 +146,7 @@ def completion_router(service: Service) -> APIRouter:
         return JsonResponse(await unless_left(request, whole()))
 
     @router.post("/embeddings", summary="Turn texts into vectors", response_class=Response)
+    @service.shortcuts.post("/v1/embeddings", EmbeddingRequest)
     async def embeddings(body: EmbeddingRequest, request: Request) -> Response:
         backend = service.roster.find(body.model)
         require_ability(backend, "embeddings", "/v1/embeddings")
@@ -156,6 +160,7 @@ def completion_router(service: Service) -> APIRouter:
         return JsonResponse({"object": "list", "data": data, "model": backend.card.id, "usage": usage})
 
     @router.post("/tokenize", summary="Turn a text into token ids, or count a chat", response_class=Response, tags=["mallku"])
+    @service.shortcuts.post("/v1/tokenize", TokenizeRequest)
     async def tokenize(body: TokenizeRequest, request: Request) -> Response:
         backend = service.roster.find(body.model)
         if (body.text is None) == (body.messages is None):
@@ -183,7 +188,7 @@ class _CompletionAnswer:
     """Completions in the making."""
 
     def __init__(self, model: str, body: CompletionRequest, count: int) -> None:
-        self._head = {"id": f"cmpl-{uuid.uuid4().hex}", "object": "text_completion", "created": int(time.time()), "model": model}
+        self._head = {"id": new_id("cmpl-"), "object": "text_completion", "created": int(time.time()), "model": model}
         self._with_logprobs = body.logprobs is not None
         self._with_usage = bool(body.stream_options and body.stream_options.include_usage)
         echoed = body.texts if body.echo else [""]

@@ -1,24 +1,26 @@
 """A GGUF file as a model: an engine in this process, loaded when it is asked for."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from mallku.dialogue.message import Message
 from mallku.dialogue.response import Delta, Usage
-from mallku.engine import Engine, EngineRequest, EngineResult, EngineSettings, Sampling, TextPiece, TokenLogprob
+from mallku.engine import Engine, EngineRequest, EngineResult, EngineSettings, Sampling, TextPiece, TokenLogprob, answer_opening
 from mallku.errors import ContextOverflow, RequestRefused
 from mallku.server.backend import Ability, Finish, Generation, ModelCard, Outcome, Piece, TokenChoice, Vectors
 from mallku.server.residency import Residency
 from mallku.server.tool_speech import forced_call_schema, splitter_for, template_tools, tool_calls
 from mallku.wire.answer_channels import AnswerChannels
+from mallku.wire.reasoning_tags import ReasoningPlace, answer_place, closes_reasoning
 from mallku.wire.tool_calls import harmony_calls
 
 _ALWAYS: Final[frozenset[Ability]] = frozenset(
     {
         "chat", "text", "embeddings", "tokenize", "schema", "grammar", "seed", "top_p", "top_k", "min_p", "repeat_penalty",
-        "presence_penalty", "frequency_penalty", "logprobs", "stop", "temperature", "max_tokens", "many",
+        "presence_penalty", "frequency_penalty", "logprobs", "logit_bias", "stop", "temperature", "max_tokens", "many", "continues",
     }
 )  # fmt: skip
 
@@ -35,19 +37,28 @@ class TemplateTraits:
     """Whether it takes a reasoning effort."""
     has_thinking_switch: bool = False
     """Whether private reasoning can be switched off."""
-    opens_reasoning: bool = False
-    """Whether it opens the reasoning in the prompt, so that answers hold only its end."""
+    source: str = ""
+    """Its text, where it knows of reasoning in tags."""
 
     @staticmethod
     def of(template: str) -> "TemplateTraits":
         """Read the text of a template."""
-        ending = template.rpartition("add_generation_prompt")[2]
         return TemplateTraits(
             has_tools="tools" in template,
             has_effort="reasoning_effort" in template,
             has_thinking_switch="enable_thinking" in template,
-            opens_reasoning="<think>" in ending and "</think>" not in ending,
+            source=template if closes_reasoning(template) else "",
         )
+
+    def place(self, options: Mapping[str, Any]) -> ReasoningPlace:
+        """Tell where an answer begins: the template may have opened the reasoning in the prompt, closed it, or said nothing of it."""
+        switch = {name: options[name] for name in ("enable_thinking", "reasoning_effort") if name in options}
+        return _place(self.source, tuple(sorted(switch.items()))) if self.source else "outside"
+
+
+@lru_cache(maxsize=64)
+def _place(source: str, options: tuple[tuple[str, Any], ...]) -> ReasoningPlace:
+    return answer_place(answer_opening(source, dict(options)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +81,11 @@ class EngineBackend:
     def __init__(self, model: EngineModel, residency: Residency) -> None:
         self._model = model
         self._residency = residency
+        self._told: tuple[Engine, ModelCard] | None = None
+        added: set[Ability] = {"tools"} if model.traits.has_tools else set()
+        if model.traits.has_effort or model.traits.has_thinking_switch:
+            added.add("reasoning")
+        self._abilities = _OF_EMBEDDERS if model.embeds else _ALWAYS | added
 
     @property
     def card(self) -> ModelCard:
@@ -78,30 +94,25 @@ class EngineBackend:
         engine = self._residency.engine(self._model.settings)
         if engine is None:
             return card
-        return replace(card, facts={**card.facts, "context_length": engine.facts.context_length, "parallel": engine.facts.parallel})
+        if self._told is None or self._told[0] is not engine:
+            facts = {**card.facts, "context_length": engine.facts.context_length, "parallel": engine.facts.parallel}
+            self._told = (engine, replace(card, facts=facts))
+        return self._told[1]
 
     @property
     def abilities(self) -> frozenset[Ability]:
         """What the engine offers, and what the model's template adds."""
-        if self._model.embeds:
-            return _OF_EMBEDDERS
-        traits = self._model.traits
-        added: set[Ability] = set()
-        if traits.has_tools:
-            added.add("tools")
-        if traits.has_effort or traits.has_thinking_switch:
-            added.add("reasoning")
-        return _ALWAYS | added
+        return self._abilities
 
     @property
     def is_loaded(self) -> bool:
         """Whether the engine is in memory."""
         return self._residency.engine(self._model.settings) is not None
 
-    async def generate(self, generation: Generation) -> AsyncIterator[Piece | Outcome]:
+    async def generate(self, generation: Generation) -> AsyncGenerator[Piece | Outcome, None]:
         """Generate by the engine, private reasoning apart from the answer."""
         request = self._request(generation)
-        reader = _Reader(generation, opened=self._model.traits.opens_reasoning)
+        reader = _Reader(generation, self._model.traits.place(request.template_options))
         async with self._residency.using(self._model.settings) as engine, aclosing(_fitted(engine, request)) as parts:
             async for part in parts:
                 if isinstance(part, EngineResult):
@@ -137,6 +148,7 @@ class EngineBackend:
             raise RequestRefused("A request has a schema or a grammar, not both.", hint="Leave out one.")
         return EngineRequest(
             messages=generation.messages,
+            continues=generation.continues,
             text=generation.text,
             tokens=generation.tokens,
             max_tokens=generation.max_tokens,
@@ -173,9 +185,12 @@ def level_of(temperature: float | None) -> str:
 class _Reader:
     """Reads what the engine writes: reasoning, speech and tool calls."""
 
-    def __init__(self, generation: Generation, *, opened: bool) -> None:
+    def __init__(self, generation: Generation, place: ReasoningPlace) -> None:
         is_formed = generation.schema is not None or generation.grammar is not None or generation.tool_choice == "required"
-        self._channels = AnswerChannels(opened=opened) if generation.messages and not is_formed else None
+        # A lone closing tag makes reasoning of all before it: where that may come, or nobody reads along, the text waits for it.
+        may_open = generation.is_whole or place == "unknown"
+        channels = AnswerChannels(opened=may_open and not generation.continues, inside=place == "inside" and not generation.continues)
+        self._channels = channels if generation.messages and not is_formed else None
         self._calls = splitter_for(generation)
 
     def add(self, part: TextPiece) -> list[Piece]:
@@ -199,7 +214,7 @@ class _Reader:
         usage = Usage(prompt_tokens=result.prompt_tokens, cached_tokens=result.shared_tokens, completion_tokens=result.completion_tokens)
         calls = tool_calls(self._calls.calls or harmony_calls(result.text)) if self._calls else ()
         finish: Finish = "tool_calls" if calls else "length" if result.end_reason == "length" else "stop"
-        return Outcome(finish=finish, usage=usage, tool_calls=calls)
+        return Outcome(finish=finish, usage=usage, tool_calls=calls, stop_text=result.stop_text if finish == "stop" else None)
 
     def _pieces(self, deltas: Sequence[Delta]) -> list[Piece]:
         pieces = []
@@ -239,7 +254,8 @@ def _sampling(generation: Generation) -> Sampling:
     """Return the engine's sampling; what was not given keeps the engine's default."""
     names = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "presence_penalty", "frequency_penalty", "seed")
     given = {name: getattr(generation, name) for name in names}
-    return Sampling(**{name: value for name, value in given.items() if value is not None})
+    bias = tuple((generation.logit_bias or {}).items())
+    return Sampling(logit_bias=bias, **{name: value for name, value in given.items() if value is not None})
 
 
 def _choice(token: TokenLogprob) -> TokenChoice:

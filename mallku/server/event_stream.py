@@ -18,6 +18,9 @@ _Got = TypeVar("_Got")
 DONE: Final = b"data: [DONE]\n\n"
 """Ends a stream of OpenAI's chat and completions protocols."""
 
+_TURNS: Final = 32
+"""Events after which others get their turn, the news that the client has left included: backend and client may never keep us waiting."""
+
 _HEADERS: Final = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
 
 
@@ -27,31 +30,47 @@ def event(data: Any, *, name: str = "", id: str = "") -> bytes:  # noqa: A002 - 
     return b"%sdata: %s\n\n" % (head.encode(), compact(data))
 
 
-async def left(receive: Receive) -> None:
-    """Return when the client is gone."""
+class _Leaving:
+    """Watches for the client's going away, and then cancels the task that answers it."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.has_happened = False
+        self._answering = asyncio.current_task()
+        self._watch = asyncio.ensure_future(_left(receive))
+        self._watch.add_done_callback(self._act)
+
+    def _act(self, watch: "asyncio.Future[None]") -> None:
+        if not watch.cancelled() and watch.exception() is None and self._answering is not None:
+            self.has_happened = True
+            self._answering.cancel()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._answering = None
+        self._watch.cancel()
+
+    def is_the_reason(self) -> bool:
+        """Tell whether a cancellation that arrived is this one, and take it back; others go on."""
+        task = asyncio.current_task()
+        return self.has_happened and task is not None and task.uncancel() == 0
+
+
+async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def unless_left(request: Request, work: Coroutine[Any, Any, _Got]) -> _Got:
     """Await `work`; if the client goes away first, cancel it and raise."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(left(request.receive))
+    leaving = _Leaving(request.receive)
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
+        return await work
+    except asyncio.CancelledError:
+        if not leaving.is_the_reason():
+            raise
     finally:
-        await _end(task, gone)
+        leaving.stop()
     raise Refusal(499, "The client went away.", code="client_closed_request")
-
-
-async def _end(*tasks: "asyncio.Future[Any]") -> None:
-    """Cancel what still runs and wait until it is over; what it raises on the way out has no reader."""
-    running = [task for task in tasks if not task.done()]
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
 
 
 class EventStream(Response):
@@ -66,25 +85,28 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Send until the events end or the client leaves. An error before the first event is raised; nothing has been sent then."""
-        work = asyncio.ensure_future(self._write(send))
-        gone = asyncio.ensure_future(left(receive))
+        leaving = _Leaving(receive)
         try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                work.result()
-        except (OSError, TimeoutError):
+            await self._write(send)
+        except asyncio.CancelledError:
+            if not leaving.is_the_reason():
+                raise
+        except OSError:
             return
         finally:
-            await _end(work, gone)
+            leaving.stop()
 
     async def _write(self, send: Send) -> None:
-        """Do everything in one task, as iterators with time limits of their own demand."""
         async with aclosing(self._events) as events:
             first = await anext(events, b"")
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": first, "more_body": True})
+            sent = 0
             async for data in events:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
+                sent += 1
+                if not sent % _TURNS:
+                    await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -2,38 +2,48 @@
 
 import asyncio
 import time
-import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
+from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mallku.server.errors import Refusal, error_body
+from mallku.errors import MallkuError
+from mallku.server.errors import Refusal, error_body, refusal_of
+from mallku.server.identity import new_id
 from mallku.server.json_response import JsonResponse
-from mallku.server.keys import Keys
-from mallku.server.limits import RateLimit
-from mallku.server.metrics import Metrics
+from mallku.server.service import Service
 from mallku.server.settings import ServerSettings
 
 _OPEN_PATHS: Final = frozenset({"/health", "/docs", "/openapi.json"})
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _EXPOSED: Final = "x-request-id, retry-after"
+_READ: Final = frozenset(
+    {
+        b"host", b"origin", b"authorization", b"x-api-key", b"content-length", b"content-type", b"transfer-encoding",
+        b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest",
+        b"access-control-request-method", b"access-control-request-headers", b"access-control-request-private-network",
+    }
+)  # fmt: skip
+"""The headers that are looked at here."""
+
+_Headers = Mapping[bytes, str]
 
 
 class Guard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, *, settings: ServerSettings, keys: Keys, rate: RateLimit, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, service: Service) -> None:
         self._app = app
-        self._settings = settings
-        self._keys = keys
-        self._rate = rate
-        self._metrics = metrics
-        self._hosts = frozenset(name.lower() for name in (*_LOOPBACK_NAMES, settings.host, *settings.allowed_hosts))
+        self._settings = service.settings
+        self._keys = service.keys
+        self._rate = service.rate
+        self._metrics = service.metrics
+        self._shortcuts = service.shortcuts
+        self._hosts = frozenset(name.lower() for name in (*_LOOPBACK_NAMES, self._settings.host, *self._settings.allowed_hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it."""
@@ -43,73 +53,64 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        headers = Headers(scope=scope)
         passage = _Passage(scope, receive, send, settings=self._settings)
-        began = time.perf_counter()
-        origin = headers.get("origin", "")
         try:
-            _check_head(scope, self._settings.max_header_bytes)
-            self._check_host(headers.get("host", ""))
+            headers = _read_head(scope, self._settings.max_header_bytes)
+            self._check_host(headers, scope["http_version"])
+            origin = headers.get(b"origin", "")
             self._check_origin(origin, headers)
-            if origin and not self._is_own(origin, headers):
-                passage.add_headers(self._cors(origin))
-            if scope["method"] == "OPTIONS" and "access-control-request-method" in headers and origin:
-                await self._preflight(scope, receive, passage.send, headers)
+            if origin and not _is_own(origin, headers):
+                passage.add_headers(_cors(origin))
+            if scope["method"] == "OPTIONS" and origin and b"access-control-request-method" in headers:
+                await _preflight(scope, receive, passage.send, headers)
                 return
-            scope.setdefault("state", {})["caller"] = self._caller(scope, headers)
-            self._rate.take(scope["state"]["caller"])
+            scope["state"]["caller"] = caller = self._caller(scope, headers)
+            self._rate.take(caller)
             _check_body(scope, headers, self._settings.max_body_bytes)
-            await passage.read_body()
-            await self._app(scope, passage.receive, passage.send)
+            body = await passage.read_body()
+            shortcut = self._shortcuts.find(scope["method"], scope["path"])
+            if shortcut is None:
+                await self._app(scope, passage.receive, passage.send)
+                return
+            passage.route = shortcut.path
+            response = await shortcut.handle(Request(scope, receive), body)
+            await response(scope, receive, passage.send)
         except Refusal as refusal:
             await passage.refuse(refusal)
+        except MallkuError as error:
+            await passage.refuse(refusal_of(error))
         finally:
-            route = getattr(scope.get("route"), "path", "other")
-            self._metrics.answered(route, passage.status, time.perf_counter() - began)
+            route = passage.route or getattr(scope.get("route"), "path", "other")
+            self._metrics.answered(route, passage.status, time.perf_counter() - passage.began)
 
-    def _check_host(self, host: str) -> None:
+    def _check_host(self, headers: _Headers, version: str) -> None:
         """Refuse names that are not ours: a foreign name that resolves to this address is DNS rebinding; a bare address cannot be."""
-        name = _host_name(host)
+        host = headers.get(b"host")
+        if host is None and version != "1.0":
+            raise Refusal(400, "The request names no host. Send a `Host` header.", code="host_missing")
+        name = _host_name(host or self._settings.host)
         if name in self._hosts or (not self._settings.is_loopback and _is_address(name)):
             return
         message = f"This server does not answer to the name {name!r}. Add it to allowed_hosts, or use the address."
         raise Refusal(403, message, code="host_not_allowed")
 
-    def _check_origin(self, origin: str, headers: Headers) -> None:
-        allowed = self._settings.allowed_origins
-        if origin and (origin in allowed or "*" in allowed or self._is_own(origin, headers)):
+    def _check_origin(self, origin: str, headers: _Headers) -> None:
+        if not origin and b"sec-fetch-site" not in headers:
             return
-        is_navigation = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-        if origin or (headers.get("sec-fetch-site") in {"cross-site", "same-site"} and not is_navigation):
+        allowed = self._settings.allowed_origins
+        if origin and (origin in allowed or "*" in allowed or _is_own(origin, headers)):
+            return
+        is_navigation = headers.get(b"sec-fetch-mode") == "navigate" and headers.get(b"sec-fetch-dest") == "document"
+        if origin or (headers[b"sec-fetch-site"] in {"cross-site", "same-site"} and not is_navigation):
             message = f"Pages of {origin or 'another site'!r} may not call this server. Add the origin to allowed_origins to let them."
             raise Refusal(403, message, code="origin_not_allowed")
 
-    def _is_own(self, origin: str, headers: Headers) -> bool:
-        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
-
-    def _cors(self, origin: str) -> list[tuple[bytes, bytes]]:
-        return [
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"vary", b"origin"),
-            (b"access-control-expose-headers", _EXPOSED.encode()),
-        ]
-
-    async def _preflight(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
-        granted = {
-            "access-control-allow-methods": "GET, POST, DELETE",
-            "access-control-allow-headers": headers.get("access-control-request-headers", ""),
-            "access-control-max-age": "600",
-        }
-        if headers.get("access-control-request-private-network") == "true":
-            granted["access-control-allow-private-network"] = "true"
-        await JsonResponse(None, status=204, headers=granted)(scope, receive, send)
-
-    def _caller(self, scope: Scope, headers: Headers) -> str:
+    def _caller(self, scope: Scope, headers: _Headers) -> str:
         client = scope.get("client") or ("unknown", 0)
         if not self._keys.are_demanded or scope["path"] in _OPEN_PATHS:
             return f"address {client[0]}"
-        kind, _, presented = headers.get("authorization", "").partition(" ")
-        key = presented.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
+        kind, _, presented = headers.get(b"authorization", "").partition(" ")
+        key = presented.strip() if kind.lower() == "bearer" else headers.get(b"x-api-key", "")
         name = self._keys.name_of(key) if key else None
         if name is None:
             wrong = "The key is not valid." if key else "No key was given."
@@ -129,16 +130,17 @@ class _Passage:
         self._body: bytes | None = None
         self._is_read = False
         self._extra: list[tuple[bytes, bytes]] = []
-        self._began = time.perf_counter()
+        self.began = time.perf_counter()
+        self.route = ""
         self.status = 0
-        self.request_id = f"req_{uuid.uuid4().hex}"
+        self.request_id = new_id("req_")
         scope.setdefault("state", {})["request_id"] = self.request_id
 
     def add_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Add headers to the response."""
         self._extra += headers
 
-    async def read_body(self) -> None:
+    async def read_body(self) -> bytes:
         """Read the whole body, within its limits of size and time."""
         parts: list[bytes] = []
         size = 0
@@ -156,6 +158,7 @@ class _Passage:
         except TimeoutError:
             raise Refusal(408, "The request did not arrive in time.", code="request_timeout") from None
         self._body = b"".join(parts)
+        return self._body
 
     async def receive(self) -> Message:
         """Hand on the body, and afterwards only the client's leaving."""
@@ -165,14 +168,13 @@ class _Passage:
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: Message) -> None:
-        """Hand on a part of the response; a client that does not take it in time is cut off."""
+        """Hand on a part of the response."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            spent = f"{(time.perf_counter() - self._began) * 1000:.0f}".encode()
+            spent = b"%d" % ((time.perf_counter() - self.began) * 1000)
             own = [(b"x-request-id", self.request_id.encode()), (b"openai-processing-ms", spent), (b"x-content-type-options", b"nosniff")]
             message = {**message, "headers": [*message.get("headers", []), *own, *self._extra]}
-        async with asyncio.timeout(self._settings.client_timeout_s):
-            await self._send(message)
+        await self._send(message)
 
     async def refuse(self, refusal: Refusal) -> None:
         """Answer with an error, unless an answer has begun."""
@@ -185,19 +187,30 @@ class _Passage:
         await JsonResponse(body, status=refusal.status, headers=headers)(self._scope, self._receive, self.send)
 
 
-def _check_head(scope: Scope, most: int) -> None:
-    size = len(scope.get("raw_path") or b"") + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in scope["headers"])
+def _read_head(scope: Scope, most: int) -> _Headers:
+    """Return the headers that are looked at; refuses a head that is too large, and two hosts in one."""
+    size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    found: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+        if name in _READ:
+            if name == b"host" and name in found:
+                raise Refusal(400, "The request names two hosts. Send one `Host` header.", code="host_ambiguous")
+            found.setdefault(name, value.decode("latin-1"))
     if size > most:
         raise Refusal(431, f"Request line and headers are larger than {most} bytes. Send less.", code="headers_too_large")
+    return found
 
 
-def _check_body(scope: Scope, headers: Headers, most: int) -> None:
-    length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > most:
+def _check_body(scope: Scope, headers: _Headers, most: int) -> None:
+    if scope["method"] not in _BODY_METHODS:
+        return
+    length = headers.get(b"content-length", "")
+    if length.isdigit() and (len(length) > 18 or int(length) > most):  # noqa: PLR2004 - more digits than any number of bytes has
         raise _too_large(most)
-    has_body = length not in {"", "0"} or "transfer-encoding" in headers
-    if scope["method"] in _BODY_METHODS and has_body and scope["path"].startswith("/v1/"):
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    has_body = length not in {"", "0"} or b"transfer-encoding" in headers
+    if has_body and scope["path"].startswith("/v1/"):
+        kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
             message = f"The body is {kind or 'of no declared type'!r}. Send JSON with `Content-Type: application/json`."
             raise Refusal(415, message, code="unsupported_media_type")
@@ -205,6 +218,29 @@ def _check_body(scope: Scope, headers: Headers, most: int) -> None:
 
 def _too_large(most: int) -> Refusal:
     return Refusal(413, f"The request body is larger than {most} bytes. Send less.", code="request_too_large")
+
+
+async def _preflight(scope: Scope, receive: Receive, send: Send, headers: _Headers) -> None:
+    granted = {
+        "access-control-allow-methods": "GET, POST, DELETE",
+        "access-control-allow-headers": headers.get(b"access-control-request-headers", ""),
+        "access-control-max-age": "600",
+    }
+    if headers.get(b"access-control-request-private-network") == "true":
+        granted["access-control-allow-private-network"] = "true"
+    await JsonResponse(None, status=204, headers=granted)(scope, receive, send)
+
+
+def _cors(origin: str) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"vary", b"origin"),
+        (b"access-control-expose-headers", _EXPOSED.encode()),
+    ]
+
+
+def _is_own(origin: str, headers: _Headers) -> bool:
+    return urlsplit(origin).netloc.lower() == headers.get(b"host", "").lower() != ""
 
 
 def _host_name(host: str) -> str:

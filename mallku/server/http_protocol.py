@@ -1,50 +1,96 @@
-"""HTTP as the wire has it: broken requests are told so in our shape, and slow ones are cut off before they are requests."""
+"""HTTP as the wire has it: broken requests are told so in our shape, and slow or endless ones are cut off before they are requests.
+
+llhttp reads requests where httptools is installed, h11 elsewhere; both get the same limits.
+"""
 
 import asyncio
-from typing import Any
-
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from typing import Any, Final
 
 from mallku.server.errors import Refusal, error_body
 from mallku.server.json_response import compact
 
+_REASONS: Final = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
 
-def limited_protocol(header_timeout_s: float) -> type[asyncio.Protocol]:
-    """Return uvicorn's protocol with a limit on the time a client may take for the head of its request."""
 
-    class LimitedProtocol(H11Protocol):
-        _head_timer: asyncio.TimerHandle | None = None
+class ClientLimits:
+    """Limits on what a client may do to a connection. Mixed into uvicorn's protocols, whose methods it calls.
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._watch_head()
+    A head that is not complete in time ends the connection, and so does an answer that the client does not take in time.
+    """
 
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            self._watch_head()
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    client_timeout_s: float
+    max_header_bytes: int
+    _head_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_watch()
-            super().connection_lost(exc)
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the head of a request is awaited."""
+        raise NotImplementedError
 
-        def send_400_response(self, msg: str) -> None:
-            body = compact(error_body(Refusal(400, msg, code="invalid_http")))
-            head = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
-            for event in (h11.Response(status_code=400, headers=head, reason=b"Bad Request"), h11.Data(data=body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
-            self.transport.close()
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for a head."""
+        super().connection_made(transport)  # type: ignore[misc]
+        self._watch_head()
 
-        def _watch_head(self) -> None:
-            is_waiting = self.conn.their_state is h11.IDLE and not self.transport.is_closing()
-            if not is_waiting:
-                self._stop_watch()
-            elif self._head_timer is None:
-                self._head_timer = self.loop.call_later(header_timeout_s, self.transport.abort)
+    def data_received(self, data: bytes) -> None:
+        """Read on."""
+        super().data_received(data)  # type: ignore[misc]
+        self._watch_head()
 
-        def _stop_watch(self) -> None:
-            if self._head_timer is not None:
-                self._head_timer.cancel()
-                self._head_timer = None
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all watches."""
+        self._stop_head_timer()
+        self._stop_write_timer()
+        super().connection_lost(exc)  # type: ignore[misc]
 
-    return LimitedProtocol
+    def pause_writing(self) -> None:
+        """Give the client time to take what was sent."""
+        super().pause_writing()  # type: ignore[misc]
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(self.client_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Note that it did."""
+        self._stop_write_timer()
+        super().resume_writing()  # type: ignore[misc]
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request, and end the connection."""
+        self.refuse(Refusal(400, msg, code="invalid_http"))
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer with an error, and end the connection."""
+        body = compact(error_body(refusal))
+        head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(head % (refusal.status, _REASONS[refusal.status], len(body)) + body)
+        self.transport.close()
+
+    def _watch_head(self) -> None:
+        if not self.is_waiting or self.transport.is_closing():
+            self._stop_head_timer()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.client_timeout_s, self.transport.abort)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+
+def limited_protocol(client_timeout_s: float, max_header_bytes: int, *, plain: bool = False) -> type[asyncio.Protocol]:
+    """Return uvicorn's protocol with our limits; with `plain`, the one in pure Python even if the faster one is there."""
+    try:
+        if plain:
+            raise ImportError  # noqa: TRY301 - as if it were not there
+        from mallku.server.fast_protocol import FastProtocol as Protocol
+    except ImportError:
+        from mallku.server.plain_protocol import PlainProtocol as Protocol  # type: ignore[assignment]
+    return type("LimitedProtocol", (Protocol,), {"client_timeout_s": client_timeout_s, "max_header_bytes": max_header_bytes})

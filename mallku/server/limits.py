@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from mallku.server.errors import Refusal
 
 _CALLERS_KEPT: Final = 10_000
+
+_Part = TypeVar("_Part")
 
 
 class RateLimit:
@@ -52,15 +54,57 @@ class Admission:
         if self._room.locked() and self.waiting >= self._most_waiting:
             message = f"The server is busy and {self.waiting} requests wait already. Try again later."
             raise Refusal(429, message, kind="overloaded_error", code="queue_full", headers={"retry-after": "5"})
-        self.waiting += 1
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._room.acquire()
-        finally:
-            self.waiting -= 1
+        if self._room.locked():
+            self.waiting += 1
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._room.acquire()
+            finally:
+                self.waiting -= 1
+        else:
+            await self._room.acquire()
         self.running += 1
         try:
             yield
         finally:
             self.running -= 1
             self._room.release()
+
+
+class Deadline:
+    """One time limit on all parts of a stream, set once: a limit set anew for each part would cost more than the part.
+
+    The limit only ever interrupts the waiting for a part, never what is done with it.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.at = loop.time() + seconds
+        """The event loop's time at which it passes."""
+        self.has_passed = False
+        """Whether it has."""
+        self._waiting: asyncio.Task[object] | None = None
+        self._timer = loop.call_at(self.at, self._pass)
+
+    def _pass(self) -> None:
+        self.has_passed = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def limit(self, parts: AsyncIterator[_Part]) -> _Part:
+        """Return the next part; raises `TimeoutError` if the limit passes."""
+        if self.has_passed:
+            raise TimeoutError
+        self._waiting = task = asyncio.current_task()
+        try:
+            return await anext(parts)
+        except asyncio.CancelledError:
+            if self.has_passed and task is not None and task.uncancel() == 0:
+                raise TimeoutError from None
+            raise
+        finally:
+            self._waiting = None
+
+    def stop(self) -> None:
+        """Limit nothing more."""
+        self._timer.cancel()

@@ -1,15 +1,14 @@
 """The routes of OpenAI's protocol: models and chat."""
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from mallku.server.backend import Backend
-from mallku.server.chat_answer import ChatAnswer, Part
+from mallku.server.chat_answer import ChatAnswer
 from mallku.server.chat_request import ChatRequest
-from mallku.server.event_stream import DONE, event, streamed, unless_left
+from mallku.server.event_stream import streamed, unless_left
 from mallku.server.json_response import JsonResponse
 from mallku.server.service import Service, refuse_many
 
@@ -19,6 +18,7 @@ def openai_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @router.get("/models", summary="List the models", response_class=Response)
+    @service.shortcuts.get("/v1/models")
     async def models() -> Response:
         return JsonResponse({"object": "list", "data": [model_data(backend) for backend in service.roster.backends]})
 
@@ -27,6 +27,7 @@ def openai_router(service: Service) -> APIRouter:
         return JsonResponse(model_data(service.roster.find(model)))
 
     @router.post("/chat/completions", summary="Answer a chat", response_class=Response)
+    @service.shortcuts.post("/v1/chat/completions", ChatRequest)
     async def chat_completions(body: ChatRequest, request: Request) -> Response:
         backend = service.roster.find(body.model)
         generation = body.generation()
@@ -42,7 +43,7 @@ def openai_router(service: Service) -> APIRouter:
         )
         parts = service.answers(backend, generation, count)
         if body.stream:
-            return streamed(_chat_events(answer, parts), model=backend.card.id)
+            return streamed(answer.events(parts), model=backend.card.id)
 
         async def whole() -> dict[str, Any]:
             async with aclosing(parts):
@@ -65,10 +66,3 @@ def model_data(backend: Backend) -> dict[str, Any]:
         "abilities": sorted({"chat", "text", "embeddings", "tools", "schema"} & backend.abilities),
         "loaded": backend.is_loaded,
     }
-
-
-async def _chat_events(answer: ChatAnswer, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(parts):
-        async for chunk in answer.chunks(parts):
-            yield event(chunk)
-    yield DONE

@@ -1,6 +1,6 @@
 """A participant as a model: a server elsewhere, or whoever else can take a seat in a circle."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -42,7 +42,7 @@ class ParticipantBackend:
         """Whether it is connected."""
         return self._is_connected
 
-    async def generate(self, generation: Generation) -> AsyncIterator[Piece | Outcome]:
+    async def generate(self, generation: Generation) -> AsyncGenerator[Piece | Outcome, None]:
         """Let the participant respond."""
         await self._connect()
         settings = GenerationSettings(

@@ -48,7 +48,11 @@ class Residency:
     @asynccontextmanager
     async def using(self, settings: EngineSettings) -> AsyncIterator[Engine]:
         """Hold an engine, loading it if need be; raises a `ModelFileError`, or `Overloaded` if others hold the memory it needs."""
-        resident = self._resident.get(settings) or await self._make_resident(settings)
+        resident = self._resident.get(settings)
+        if resident is not None and not resident.engine.is_open:
+            await self._unload(settings)
+            resident = None
+        resident = resident or await self._make_resident(settings)
         resident.users += 1
         try:
             yield resident.engine

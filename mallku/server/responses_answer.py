@@ -1,7 +1,6 @@
 """Answers of OpenAI's responses protocol: whole, and as the events of a stream."""
 
 import time
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -10,6 +9,7 @@ from mallku.errors import MallkuError
 from mallku.server.backend import Outcome, Piece, ToolCall
 from mallku.server.errors import Refusal, refusal_of
 from mallku.server.event_stream import event
+from mallku.server.identity import new_id
 from mallku.server.responses_request import ResponsesRequest
 
 
@@ -32,7 +32,7 @@ class ResponsesAnswer:
         self._body = body
         self._model = model
         self._shows_reasoning = shows_reasoning
-        self._id = f"resp_{uuid.uuid4().hex}"
+        self._id = new_id("resp_")
         self._created = int(time.time())
         self._output: list[dict[str, Any]] = []
         self._sequence = 0
@@ -197,14 +197,14 @@ class ResponsesAnswer:
 def _item(kind: str, *, id: str = "") -> dict[str, Any]:  # noqa: A002 - the protocol's name
     if kind == "message":
         empty = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
-        return {"id": id or f"msg_{uuid.uuid4().hex}", "type": "message", "role": "assistant", "status": "in_progress", "content": [empty]}
+        return {"id": id or new_id("msg_"), "type": "message", "role": "assistant", "status": "in_progress", "content": [empty]}
     thought = {"type": "reasoning_text", "text": ""}
-    return {"id": id or f"rs_{uuid.uuid4().hex}", "type": "reasoning", "status": "in_progress", "summary": [], "content": [thought]}
+    return {"id": id or new_id("rs_"), "type": "reasoning", "status": "in_progress", "summary": [], "content": [thought]}
 
 
 def _call_item(call: ToolCall) -> dict[str, Any]:
     return {
-        "id": f"fc_{uuid.uuid4().hex}",
+        "id": new_id("fc_"),
         "type": "function_call",
         "status": "completed",
         "call_id": call.id,

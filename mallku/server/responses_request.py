@@ -152,6 +152,7 @@ class ResponsesRequest(RequestModel):
             reasoning=effort(self.reasoning.effort) if self.reasoning else None,
             tools=tools,
             tool_choice=choice,
+            is_whole=not self.stream,
         )
 
     def _choice(self, tools: tuple[Tool, ...]) -> tuple[ToolChoice, tuple[Tool, ...]]:

@@ -17,6 +17,7 @@ def responses_router(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
     @router.post("/responses", summary="Answer, in the responses protocol", response_class=Response)
+    @service.shortcuts.post("/v1/responses", ResponsesRequest)
     async def responses(body: ResponsesRequest, request: Request) -> Response:
         backend = service.roster.find(body.model)
         generation = body.generation()

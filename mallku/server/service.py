@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -11,10 +11,11 @@ from mallku.errors import DeadlineExceeded
 from mallku.server.backend import Backend, Generation, Outcome, Piece, unsupported
 from mallku.server.errors import Refusal, unsupported_option
 from mallku.server.keys import load_keys
-from mallku.server.limits import Admission, RateLimit
+from mallku.server.limits import Admission, Deadline, RateLimit
 from mallku.server.metrics import Metrics
 from mallku.server.roster import Roster
 from mallku.server.settings import ServerSettings
+from mallku.server.shortcuts import Shortcuts
 
 _Got = TypeVar("_Got")
 
@@ -33,6 +34,8 @@ class Service:
         """How often each caller may ask."""
         self.admission = Admission(at_once=settings.max_concurrent, waiting=settings.max_waiting)
         """Room for work."""
+        self.shortcuts = Shortcuts()
+        """Ways past the routing."""
         self.metrics = Metrics()
         """What `/metrics` shows."""
         self.started = time.time()
@@ -50,14 +53,12 @@ class Service:
         """Generate within the limits and count it; closing the iterator ends the work."""
         model = backend.card.id
         began = time.perf_counter()
-        deadline = asyncio.get_running_loop().time() + self.settings.request_timeout_s
+        deadline = Deadline(self.settings.request_timeout_s)
         has_begun = is_over = False
         try:
-            async with self.admission.room(deadline), aclosing(_closable(backend.generate(generation))) as parts:
+            async with self.admission.room(deadline.at), aclosing(backend.generate(generation)) as parts:
                 while not is_over:
-                    # The limit is set anew for each part: one that stayed in force between them would belong to the wrong task.
-                    async with asyncio.timeout_at(deadline):
-                        part = await anext(parts)
+                    part = await deadline.limit(parts)
                     if not has_begun:
                         has_begun = True
                         self.metrics.first_token(model, time.perf_counter() - began)
@@ -69,6 +70,7 @@ class Service:
             is_over = True
             raise self._late() from error
         finally:
+            deadline.stop()
             if not is_over:
                 self.metrics.cancelled(model)
 
@@ -132,16 +134,6 @@ class Service:
     def _late(self) -> DeadlineExceeded:
         limit = f"{self.settings.request_timeout_s:g} seconds"
         return DeadlineExceeded(f"The answer took more than {limit}.", hint="Ask for less, or raise request_timeout_s.")
-
-
-async def _closable(parts: AsyncIterator[Piece | Outcome]) -> AsyncGenerator[Piece | Outcome, None]:
-    """Make any iterator one that can be closed."""
-    try:
-        async for part in parts:
-            yield part
-    finally:
-        if isinstance(parts, AsyncGenerator):
-            await parts.aclose()
 
 
 def require_ability(backend: Backend, ability: str, path: str) -> None:

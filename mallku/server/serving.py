@@ -49,7 +49,7 @@ def uvicorn_server(app: FastAPI, settings: ServerSettings, on_ready: OnReady | N
         proxy_headers=False,
         ws="none",
         h11_max_incomplete_event_size=settings.max_header_bytes,
-        http=limited_protocol(settings.client_timeout_s),
+        http=limited_protocol(settings.client_timeout_s, settings.max_header_bytes),
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, round(settings.grace_s)),
     )
@@ -64,4 +64,15 @@ def serve(settings: ServerSettings, *, on_ready: OnReady | None = None) -> None:
         on_ready: Called with the server's address once it listens.
     """
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(uvicorn_server(create_app(settings), settings, on_ready).serve())
+    with asyncio.Runner(loop_factory=fast_loop()) as runner:
+        runner.run(uvicorn_server(create_app(settings), settings, on_ready).serve())
+
+
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes an event loop of libuv's where uvloop is installed; None is asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    make: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return make

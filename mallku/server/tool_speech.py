@@ -1,11 +1,11 @@
 """Tools for models that write their calls into the answer: how they are told of them, and how their calls are read."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from mallku.dialogue.prompt import JsonSchema
 from mallku.server.backend import Generation, Tool, ToolCall
+from mallku.server.identity import new_id
 from mallku.wire.tool_calls import ToolCallSplitter, WrittenCall
 
 
@@ -45,4 +45,4 @@ def splitter_for(generation: Generation) -> ToolCallSplitter | None:
 
 def tool_calls(written: Sequence[WrittenCall]) -> tuple[ToolCall, ...]:
     """Give each call an id under which its result comes back."""
-    return tuple(ToolCall(id=f"call_{uuid.uuid4().hex[:24]}", name=call.name, arguments=call.arguments) for call in written)
+    return tuple(ToolCall(id=new_id("call_", 24), name=call.name, arguments=call.arguments) for call in written)

@@ -18,12 +18,13 @@ class AnswerChannels:
     """Collects an answer as it streams, private reasoning apart from public text.
 
     Args:
-        opened: Whether the chat template is known to open the reasoning in the prompt, so that only its end is written.
+        opened: Whether the chat template may have opened the reasoning in the prompt, so that only its end is written.
+        inside: Whether the prompt certainly ended within the reasoning.
     """
 
-    def __init__(self, *, opened: bool = False) -> None:
+    def __init__(self, *, opened: bool = False, inside: bool = False) -> None:
         self._opened = opened
-        self._splitter: TagSplitter | HarmonySplitter | None = None
+        self._splitter: TagSplitter | HarmonySplitter | None = TagSplitter(inside=True) if inside else None
         self._start = ""
         self._taken_back = False
         self._held = ""

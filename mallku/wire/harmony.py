@@ -9,17 +9,22 @@ from typing import Final
 
 from mallku.dialogue.response import Delta
 
+CHANNEL_MARK: Final = "<|channel|>"
+"""Stands before the name of a channel."""
+
 _TOKEN: Final = re.compile(r"<\|(channel|message|start|end|return|call|constrain)\|>")
 _LONGEST: Final = len("<|constrain|>")
-_STRIPPED_START: Final = re.compile(r"(analysis|commentary)(?=[A-Z\"'(*#]|\n)")
-_STRIPPED_TURN: Final = re.compile(r"assistant(analysis|commentary|final)(?=\S|\s|$)")
+_STRIPPED_START: Final = re.compile(r"(analysis|commentary)(?=\w|[\"'(*#\n])")
+_STRIPPED_TURN: Final = re.compile(r"assistant(analysis|commentary|final)")
+_TURNS: Final = ("assistantanalysis", "assistantcommentary", "assistantfinal")
+_TO: Final = "to=functions."
 _STRIPPED_LONGEST: Final = len("assistantcommentary")
 
 
 def begins_harmony(text: str) -> bool | None:
     """Say whether an answer that begins with `text` is Harmony; None if that cannot be known yet."""
     start = text.lstrip()
-    for token in ("<|channel|>", "<|start|>"):
+    for token in (CHANNEL_MARK, "<|start|>", "<|message|>"):
         if start.startswith(token):
             return True
         if token.startswith(start):
@@ -32,12 +37,14 @@ def begins_harmony(text: str) -> bool | None:
 
 
 class HarmonySplitter:
-    """Sorts the pieces of a Harmony answer into text (the final channel) and reasoning (all others)."""
+    """Sorts the pieces of a Harmony answer into text (the final channel) and reasoning (all others); calls of tools are neither."""
 
     def __init__(self) -> None:
         self._buffer = ""
         self._raw: bool | None = None
         self._channel = ""
+        self._is_call = False
+        self._has_channel = False
         self._header = False
         self._constrained = False
 
@@ -72,10 +79,12 @@ class HarmonySplitter:
             match found.group(1):
                 case "message":
                     self._name(before)
-                    self._header = self._constrained = False
-                case "channel" | "start" | "end" | "return" | "call":
+                    self._header = self._constrained = self._has_channel = False
+                case "channel" | "start" | "end" | "return" | "call" as mark:
                     if not self._header:
                         self._add(out, before)
+                    self._is_call = _TO in before if mark == "channel" and self._header else False
+                    self._has_channel = mark == "channel"
                     self._header = True
                 case _:
                     self._name(before)
@@ -87,18 +96,26 @@ class HarmonySplitter:
         return out
 
     def _name(self, header: str) -> None:
-        """Take the channel's name from a header; what follows `<|constrain|>` is the form of the content."""
+        """Take the channel's name from a header, which is the answer's if it names none; after `<|constrain|>` stands the form."""
         words = header.split()
-        if words and not self._constrained:
-            self._channel = words[0]
+        self._is_call = self._is_call or _TO in header
+        if not self._constrained:
+            self._channel = "final" if not self._has_channel else words[0] if words else ""
 
     def _feed_stripped(self) -> list[Delta]:
         out: list[Delta] = []
-        while self._channel != "final" and (found := _STRIPPED_TURN.search(self._buffer)):
+        while found := _STRIPPED_TURN.search(self._buffer):
             self._add(out, self._buffer[: found.start()])
             self._channel, self._buffer = found.group(1), self._buffer[found.end() :]
-        self._release(out, 0 if self._channel == "final" else _STRIPPED_LONGEST)
+        if self._channel == "final":
+            tail = max(range(_STRIPPED_LONGEST), key=lambda length: any(turn.startswith(self._end(length)) for turn in _TURNS) * length)
+            self._release(out, tail)
+        else:
+            self._release(out, _STRIPPED_LONGEST)
         return out
+
+    def _end(self, length: int) -> str:
+        return self._buffer[len(self._buffer) - length :] if length <= len(self._buffer) else "\0"
 
     def _release(self, out: list[Delta], keep: int) -> None:
         end = max(0, len(self._buffer) - keep)
@@ -106,5 +123,5 @@ class HarmonySplitter:
         self._buffer = self._buffer[end:]
 
     def _add(self, out: list[Delta], text: str) -> None:
-        if text:
+        if text and not self._is_call:
             out.append(Delta(text=text, channel="text" if self._channel == "final" else "reasoning"))

@@ -4,7 +4,7 @@ import pytest
 from support.gguf_models import CHATML, END, STRICT, WORDS
 
 from mallku.dialogue.message import Message
-from mallku.engine.chat_template import ChatTemplate
+from mallku.engine.chat_template import ChatTemplate, answer_opening
 from mallku.engine.decoder import Vocabulary
 from mallku.errors import RequestRefused
 
@@ -129,3 +129,16 @@ def test_a_real_tokenizer_gives_the_ids_of_the_whole_text(models):
     binding.close()
 
     assert laid == whole
+
+
+def test_a_message_of_the_assistants_is_continued_from_its_last_word():
+    tokens = template(CHATML).tokens(chat("Hello", "I am"), {}, characters, continues=True)
+
+    assert shown(tokens) == f"[<|im_start|>]user\nHello[{END}]\n[<|im_start|>]assistant\nI am"
+
+
+def test_what_a_template_writes_before_an_answer_is_told():
+    opens = CHATML.replace("assistant\n", "assistant\n<think>\n")
+
+    assert answer_opening(opens, {}).endswith("assistant\n<think>\n")
+    assert answer_opening("{{ raise_exception('no') }}", {}) == ""

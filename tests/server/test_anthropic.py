@@ -106,7 +106,7 @@ def test_tokens_are_counted(serve, anthropic_client):
     "change",
     [
         {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "http://x"}}]}]},
-        {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
+        {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": ""}]},
         {"messages": [{"role": "system", "content": "a"}]},
         {"messages": []},
         {"max_tokens": 0},
@@ -123,6 +123,13 @@ def test_what_cannot_be_done_is_refused_in_anthropics_shape(serve, anthropic_cli
 
     assert refused.value.body["type"] == "error"
     assert refused.value.body["error"]["type"] == "invalid_request_error"
+
+
+def test_a_model_that_cannot_continue_a_message_says_so(serve, anthropic_client, scripted):
+    begun = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+
+    with pytest.raises(anthropic.BadRequestError, match="does not continue"):
+        anthropic_client(serve(scripted())).messages.create(model="scripted", max_tokens=5, messages=begun)
 
 
 def test_errors_have_the_classes_of_the_client(serve, anthropic_client):

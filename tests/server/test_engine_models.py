@@ -81,6 +81,75 @@ def test_token_probabilities_come_with_the_answer(address, openai_client):
     assert [token.token for token in streamed] == [token.token for token in content]
 
 
+def test_single_tokens_are_favoured_and_ruled_out(address, openai_client, http):
+    client = openai_client(address)
+    asked = {"model": "qwen2", "prompt": "The well", "max_tokens": 3, "temperature": 0}
+    plain = http.post(f"{address}/v1/tokenize", json={"model": "qwen2", "text": " water"}).json()["tokens"]
+
+    favoured = client.completions.create(**asked, logit_bias={str(plain[0]): 100})
+    usual = client.completions.create(**asked, logprobs=0)
+    first = http.post(f"{address}/v1/tokenize", json={"model": "qwen2", "text": usual.choices[0].logprobs.tokens[0]}).json()["tokens"][0]
+    without = client.completions.create(**asked, logit_bias={str(first): -100}, logprobs=0)
+
+    again = http.post(f"{address}/v1/tokenize", json={"model": "qwen2", "text": favoured.choices[0].text}).json()["tokens"]
+    assert again == [plain[0]] * 3
+    assert without.choices[0].logprobs.tokens[0] != usual.choices[0].logprobs.tokens[0]
+    for wrong in ({"99999999": 1}, {"a": 1}, {"-1": 1}, {"9" * 5000: 1}, {"1": 101}):
+        with pytest.raises(openai.BadRequestError):
+            client.completions.create(**asked, logit_bias=wrong)
+
+
+def test_the_stop_text_that_ended_an_answer_is_told(address, anthropic_client):
+    asked = {"model": "qwen2", "messages": [{"role": "user", "content": "Tell me"}], "max_tokens": 20, "extra_body": {"temperature": 0}}
+    client = anthropic_client(address)
+    usual = client.messages.create(**asked)
+    stop = usual.content[0].text[3:6]
+
+    stopped = client.messages.create(**asked, stop_sequences=["no such text", stop])
+    with client.messages.stream(**asked, stop_sequences=[stop]) as stream:
+        streamed = stream.get_final_message()
+
+    assert (usual.stop_reason, usual.stop_sequence) == ("max_tokens", None)
+    assert (stopped.stop_reason, stopped.stop_sequence) == ("stop_sequence", stop)
+    assert (streamed.stop_reason, streamed.stop_sequence) == ("stop_sequence", stop)
+    assert stop not in stopped.content[0].text
+
+
+def test_a_message_of_the_assistants_is_continued(address, anthropic_client, openai_client):
+    begun = [*HELLO, {"role": "assistant", "content": "The well belongs"}]
+    asked = {"model": "qwen2", "max_tokens": 8, "temperature": 0}
+    anthropic, client = anthropic_client(address), openai_client(address)
+
+    continued = client.chat.completions.create(**asked, messages=begun, extra_body={"continue_final_message": True})
+    by_messages = anthropic.messages.create(model="qwen2", max_tokens=8, messages=begun, extra_body={"temperature": 0})
+    answered = client.chat.completions.create(**asked, messages=begun)
+
+    assert continued.usage.prompt_tokens < answered.usage.prompt_tokens
+    assert by_messages.content[0].text == continued.choices[0].message.content != answered.choices[0].message.content
+    for wrong in ({"messages": HELLO}, {"messages": begun, "add_generation_prompt": True}):
+        with pytest.raises(openai.BadRequestError):
+            client.chat.completions.create(**asked, messages=wrong.pop("messages"), extra_body={"continue_final_message": True, **wrong})
+
+
+async def test_an_engine_that_has_ended_is_loaded_again():
+    from mallku.engine import EngineRequest, whole_result
+    from mallku.engine.fake_binding import FakeBinding
+    from mallku.engine.threaded import ThreadedEngine
+
+    async def load(settings):
+        return await ThreadedEngine.load(lambda _: FakeBinding())
+
+    residency = Residency(max_memory_gb=1, unload_after_s=900, load=load)
+    settings = EngineSettings(model_path=Path("any.gguf"))
+
+    async with residency.using(settings) as engine:
+        await engine.close()
+    async with residency.using(settings) as engine:
+        assert (await whole_result(engine, EngineRequest(text="a", max_tokens=4))).text
+
+    await residency.close()
+
+
 def test_a_schema_governs_the_answer(address, openai_client):
     schema = {"type": "object", "properties": {"vote": {"enum": ["A", "B"]}}, "required": ["vote"], "additionalProperties": False}
     form = {"type": "json_schema", "json_schema": {"name": "vote", "schema": schema, "strict": True}}

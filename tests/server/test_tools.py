@@ -43,9 +43,9 @@ def test_reasoning_stands_in_its_own_field_and_only_if_asked_for(serve, openai_c
     assert all("Hmm" not in chunk.model_dump_json() for chunk in chunks)
 
 
-def read(text, *, tools=(), opened=False, size=4):
+def read(text, *, tools=(), place="outside", size=4):
     generation = Generation(messages=(Message(role="user", content="x"),), tools=tools)
-    reader = _Reader(generation, opened=opened)
+    reader = _Reader(generation, place)
     pieces = [piece for at in range(0, len(text), size) for piece in reader.add(TextPiece(text=text[at : at + size]))]
     pieces += reader.end()
     figures = {"prompt_tokens": 1, "shared_tokens": 0, "completion_tokens": 1, "first_token_s": 0, "total_s": 0, "compute_s": 0}
@@ -64,7 +64,7 @@ def test_a_models_writing_is_sorted_into_reasoning_speech_and_calls():
     call = '<tool_call>{"name": "depth", "arguments": {"well": "north"}}</tool_call>'
 
     assert read("<think>Hmm.</think>12 m.") == ("12 m.", "Hmm.", [], "stop")
-    assert read("Hmm.</think>12 m.", opened=True) == ("12 m.", "Hmm.", [], "stop")
+    assert read("Hmm.</think>12 m.", place="inside") == ("12 m.", "Hmm.", [], "stop")
     assert read(f"<think>Hmm.</think>{call}", tools=tool) == ("", "Hmm.", [("depth", {"well": "north"})], "tool_calls")
     assert read(call) == (call, "", [], "stop")
     assert read("<|channel|>analysis<|message|>Hmm.<|end|><|start|>assistant<|channel|>final<|message|>12 m.") == (
@@ -117,8 +117,8 @@ def test_a_template_tells_what_a_model_can_do():
     thinking = "{% if tools %}{% endif %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}{{ reasoning_effort }}"
     closed = "{% if add_generation_prompt %}{% if enable_thinking is false %}<think>\n\n</think>{% endif %}{% endif %}"
 
-    assert TemplateTraits.of(thinking) == TemplateTraits(has_tools=True, has_effort=True, opens_reasoning=True)
-    assert TemplateTraits.of(closed) == TemplateTraits(has_thinking_switch=True)
+    assert TemplateTraits.of(thinking) == TemplateTraits(has_tools=True, has_effort=True)
+    assert TemplateTraits.of(closed) == TemplateTraits(has_thinking_switch=True, source=closed)
 
 
 def test_the_reasoning_level_follows_the_temperature():
