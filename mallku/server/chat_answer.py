@@ -6,11 +6,15 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mallku import __version__
 from mallku.dialogue.response import Usage
 from mallku.server.backend import Outcome, Piece, TokenChoice, ToolCall
 from mallku.server.event_stream import DONE, event
 from mallku.server.identity import new_id
 from mallku.server.json_response import compact
+
+FINGERPRINT: Final = f"mallku-{__version__}"
+"""What answers, as the protocol names it."""
 
 _WORDS: Final = "\x00words\x00"
 """Stands for the words in a frame that is written once; its characters are escaped in JSON, and no id or model name holds them."""
@@ -95,7 +99,7 @@ class ChatAnswer:
             "object": "chat.completion",
             "choices": [self._choice(index, choice) for index, choice in enumerate(choices)],
             "usage": usage_data(outcomes),
-            "system_fingerprint": None,
+            "system_fingerprint": FINGERPRINT,
             "service_tier": None,
         }
         return {**body, **_details(outcomes)}
@@ -146,7 +150,7 @@ class ChatAnswer:
         return b"%s%s%s" % (frame[0], compact(text), frame[1])
 
     def _frame(self) -> dict[str, Any]:
-        return {**self._head, "object": "chat.completion.chunk", "system_fingerprint": None, "service_tier": None}
+        return {**self._head, "object": "chat.completion.chunk", "system_fingerprint": FINGERPRINT, "service_tier": None}
 
     def _chunk(
         self, index: int, delta: dict[str, Any], logprobs: Sequence[TokenChoice] = (), *, finish: str | None = None

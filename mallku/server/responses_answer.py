@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 from mallku.errors import MallkuError
 from mallku.server.backend import Outcome, Piece, ToolCall
@@ -11,6 +11,9 @@ from mallku.server.errors import Refusal, refusal_of
 from mallku.server.event_stream import event
 from mallku.server.identity import new_id
 from mallku.server.responses_request import ResponsesRequest
+
+
+_TOLD_IF_GIVEN: Final = ("user", "safety_identifier", "prompt_cache_key")
 
 
 def _usage(outcome: Outcome) -> dict[str, Any]:
@@ -102,9 +105,7 @@ class ResponsesAnswer:
             "output": [],
             "parallel_tool_calls": body.parallel_tool_calls is not False,
             "previous_response_id": None,
-            "prompt_cache_key": body.prompt_cache_key,
             "reasoning": {"effort": None, "summary": None, **shown.get("reasoning", {})},
-            "safety_identifier": body.safety_identifier,
             "service_tier": "default",
             "store": False,
             "temperature": body.temperature,
@@ -114,9 +115,8 @@ class ResponsesAnswer:
             "top_logprobs": 0,
             "top_p": body.top_p,
             "truncation": "disabled",
-            "usage": None,
-            "user": body.user,
             "metadata": body.metadata or {},
+            **{name: given for name in _TOLD_IF_GIVEN if (given := getattr(body, name)) is not None},
         }
 
     def _event(self, kind: str, **fields: Any) -> bytes:
