@@ -2,8 +2,8 @@
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from mallku.server.client_limits import ClientLimits
 from mallku.server.errors import Refusal
-from mallku.server.http_protocol import ClientLimits
 
 
 class FastProtocol(ClientLimits, HttpToolsProtocol):

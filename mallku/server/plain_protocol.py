@@ -3,7 +3,7 @@
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mallku.server.http_protocol import ClientLimits
+from mallku.server.client_limits import ClientLimits
 
 
 class PlainProtocol(ClientLimits, H11Protocol):

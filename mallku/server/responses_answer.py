@@ -12,7 +12,6 @@ from mallku.server.event_stream import event
 from mallku.server.identity import new_id
 from mallku.server.responses_request import ResponsesRequest
 
-
 _TOLD_IF_GIVEN: Final = ("user", "safety_identifier", "prompt_cache_key")
 
 
