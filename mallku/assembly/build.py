@@ -82,7 +82,14 @@ class Assembly:
     """Sentences for the person who convenes: what was chosen for them, and why."""
 
 
-async def assemble(wishes: Wishes, *, settings: Settings | None = None, ask: "Ask | None" = None, bus: EventBus | None = None) -> Assembly:
+async def assemble(
+    wishes: Wishes,
+    *,
+    settings: Settings | None = None,
+    ask: "Ask | None" = None,
+    bus: EventBus | None = None,
+    engines: EnginePool | None = None,
+) -> Assembly:
     """Build the circle that was asked for.
 
     Args:
@@ -90,6 +97,7 @@ async def assemble(wishes: Wishes, *, settings: Settings | None = None, ask: "As
         settings: What the environment says; nothing if None.
         ask: Asks the person who sits in a `human` seat.
         bus: Carries the circle's events; a new one if None.
+        engines: Where seats in process get their engines; the circle's own pool if None.
     """
     settings = settings or Settings.model_construct()
     file, told = _circle_file(wishes, settings)
@@ -108,7 +116,7 @@ async def assemble(wishes: Wishes, *, settings: Settings | None = None, ask: "As
     if choice is None and not all(entry.model for entry in entries):
         choice = await choose_speakers()
         told = (*told, choice.told)
-    engines = EnginePool()
+    engines = engines if engines is not None else EnginePool()
     for index, entry in enumerate(entries):
         spec = entry.model or (choice.spec(index) if choice else "")
         speaker = partial(seat_participant, ask=ask, engines=engines, allow_remote=allow_remote, entry=entry)

@@ -20,11 +20,12 @@ from mallku.server.deliberation_routes import deliberation_router
 from mallku.server.deliberations import Deliberations
 from mallku.server.description import describe
 from mallku.server.docs_page import CONTENT_SECURITY, PAGE
+from mallku.server.engine_backend import EngineBackend
 from mallku.server.errors import Refusal, error_body, refusal_of
 from mallku.server.guard import Guard
 from mallku.server.json_response import JsonResponse
 from mallku.server.openai_routes import openai_router
-from mallku.server.residency import Residency
+from mallku.server.residency import Residency, SeatEngines
 from mallku.server.responses_routes import responses_router
 from mallku.server.roster import Roster
 from mallku.server.served_models import served_models
@@ -46,7 +47,8 @@ def create_app(settings: ServerSettings | None = None, *, roster: Roster | None 
     residency = Residency(max_memory_gb=settings.max_memory_gb, unload_after_s=settings.unload_after_s)
     if roster is None:
         roster = Roster(served_models(settings, residency), default=settings.default_model)
-    deliberations = Deliberations(settings)
+    served = {one.engine_settings.model_path: one.engine_settings for one in roster.backends if isinstance(one, EngineBackend)}
+    deliberations = Deliberations(settings, SeatEngines(residency, served))
     for backend in circle_backends(settings, deliberations):
         roster.add(backend)
     service = Service(settings, roster)

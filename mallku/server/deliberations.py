@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mallku.assembly.build import Assembly, Wishes, assemble
+from mallku.engine import EnginePool
 from mallku.events.bus import EventBus
 from mallku.events.kinds import AnyEvent, DeliberationConvened
 from mallku.firecircle import Deliberation, FireCircle
@@ -90,8 +91,9 @@ class Running:
 class Deliberations:
     """All of them. Belongs to one event loop."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, engines: EnginePool | None = None) -> None:
         self._settings = settings
+        self._engines = engines
         self._place = settings.journal
         self._running: dict[str, Running] = {}
         self._starting: set[Running] = set()
@@ -115,7 +117,7 @@ class Deliberations:
         desk = HumanDesk(timeout_s=self._settings.human_timeout_s)
         bus = EventBus()
         allowed = replace(wishes, journal=journal_place(self._place), allow_remote=wishes.allow_remote or self._settings.allow_remote)
-        assembly = await assemble(allowed, ask=desk.ask, bus=bus)
+        assembly = await assemble(allowed, ask=desk.ask, bus=bus, engines=self._engines)
         for seat in assembly.circle.seats:
             seat.settings = seat.asked(**dict(motion.seat_settings))
         running = Running(assembly.circle, desk)

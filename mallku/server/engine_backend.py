@@ -105,6 +105,11 @@ class EngineBackend:
         return self._abilities
 
     @property
+    def engine_settings(self) -> EngineSettings:
+        """How its file is loaded."""
+        return self._model.settings
+
+    @property
     def is_loaded(self) -> bool:
         """Whether the engine is in memory."""
         return self._residency.engine(self._model.settings) is not None

@@ -99,11 +99,15 @@ class Deadline:
         try:
             return await anext(parts)
         except asyncio.CancelledError:
-            if self.has_passed and task is not None and task.uncancel() == 0:
+            if self._has_interrupted(task):
                 raise TimeoutError from None
             raise
         finally:
             self._waiting = None
+
+    def _has_interrupted(self, task: "asyncio.Task[object] | None") -> bool:
+        """Tell whether a cancellation that arrived is the limit's, and take it back; others go on."""
+        return self.has_passed and task is not None and task.uncancel() == 0
 
     def stop(self) -> None:
         """Limit nothing more."""

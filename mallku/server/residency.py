@@ -1,12 +1,13 @@
-"""Which engines are in memory: loaded when asked for, unloaded when idle or when another one needs the room."""
+"""Which engines are in memory: loaded when asked for, unloaded when idle or when another one needs the room, shared with circles."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
-from mallku.engine import Engine, EngineSettings, load_engine
+from mallku.engine import Engine, EnginePool, EngineSettings, OnProgress, load_engine
 from mallku.errors import ModelTooLarge, Overloaded
 
 _GB: Final = 1e9
@@ -108,3 +109,33 @@ class Residency:
         resident = self._resident.pop(settings, None)
         if resident is not None:
             await resident.engine.close()
+
+
+class SeatEngines(EnginePool):
+    """The pool for the seats of circles: their engines are those of the server, within the same memory.
+
+    A file that is served is loaded as it is served, so that a model and a seat have one set of weights between them.
+    """
+
+    def __init__(self, residency: Residency, served: Mapping[Path, EngineSettings]) -> None:
+        super().__init__()
+        self._residency = residency
+        self._served = served
+        self._held: dict[EngineSettings, list[AbstractAsyncContextManager[Engine]]] = {}
+
+    async def acquire(self, settings: EngineSettings, on_progress: OnProgress | None = None) -> Engine:  # noqa: ARG002 - the pool's signature
+        """Return the server's engine for a file, loading it if nobody has yet."""
+        hold = self._residency.using(self._served.get(settings.model_path.resolve(), settings))
+        engine = await hold.__aenter__()
+        self._held.setdefault(settings, []).append(hold)
+        return engine
+
+    async def release(self, settings: EngineSettings) -> None:
+        """Let one hold go."""
+        await self._held[settings].pop().__aexit__(None, None, None)
+
+    async def close(self) -> None:
+        """Let all holds go."""
+        for settings, holds in self._held.items():
+            while holds:
+                await self.release(settings)
