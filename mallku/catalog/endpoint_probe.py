@@ -29,6 +29,9 @@ _OWNERS: Final[Mapping[str, str]] = {
     "humanity": "gpt4all",
     "library": "ollama",
 }
+_LITELLM: Final[Mapping[str, object]] = {"owned_by": "openai", "created": 1_677_610_602}
+"""What LiteLLM's proxy says of every model, wherever it passes requests on to."""
+
 _TAILS: Final = ("/chat/completions", "/completions", "/models", "/embeddings")
 _NOT_HERE: Final = frozenset({404, 405, 501})
 _KEY_WANTED: Final = frozenset({401, 403})
@@ -205,7 +208,7 @@ def _served(row: Mapping[str, Any]) -> ServedModel:
         embeds=row.get("type") in {"embedding", "embeddings"}
         or "embed" in name.lower()
         or (isinstance(labels, list) and ("embeddings" in labels or "reranking" in labels)),
-        remote=row.get("recipe") == "cloud" or is_cloud_name(name),
+        remote=row.get("recipe") == "cloud" or row.items() >= _LITELLM.items() or is_cloud_name(name),
         loaded=status.get("value") == "loaded" if isinstance(status, dict) else None,
     )
 
@@ -213,6 +216,12 @@ def _served(row: Mapping[str, Any]) -> ServedModel:
 def _inner(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = row.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def passes_on(facts: EndpointFacts, model: str) -> bool:
+    """Say whether a server passes requests for `model` on to another machine, by its name or by the server's own word."""
+    served = next((entry for entry in facts.models if entry.id == model), None)
+    return is_cloud_name(model) or (served is not None and served.remote)
 
 
 def is_cloud_name(model: str) -> bool:

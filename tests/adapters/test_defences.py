@@ -23,6 +23,7 @@ from mallku.errors import (
     RemoteAddressRefused,
     RequestRefused,
 )
+from mallku.firecircle import FireCircle
 from mallku.firecircle.adapters.endpoint import Endpoints, share_endpoints
 from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
 
@@ -643,8 +644,9 @@ async def test_15_an_answer_by_another_model_is_noted():
         (models("gpt-oss:120b-cloud", owned_by="library"), []),
         (models("m", owned_by="library"), [{"name": "m", "remote_host": "https://example.org"}]),
         (models("m", owned_by="lemonade", recipe="cloud"), []),
+        (models("m", owned_by="openai", created=1677610602), []),
     ],
-    ids=["cloud name", "remote host", "cloud recipe"],
+    ids=["cloud name", "remote host", "cloud recipe", "LiteLLM"],
 )
 async def test_16_a_local_server_that_passes_words_on_is_refused(listed, tags):
     async with StandIn(stream("yes"), listed=listed, **{"/api/tags": as_json({"models": tags})}) as server:
@@ -654,6 +656,19 @@ async def test_16_a_local_server_that_passes_words_on_is_refused(listed, tags):
         await participant.close()
 
     assert server.chats == []
+
+
+async def test_16_where_it_is_allowed_the_record_says_that_words_left_though_the_server_stands_here():
+    def chat(asked):
+        return stream('{"choice": "A", "reason": "fair"}' if asked.json.get("response_format") else "We share it.")
+
+    server = StandIn(chat, listed=models("gpt-oss:120b-cloud", owned_by="library"))
+    async with server, FireCircle(journal=":memory:", allow_remote=True) as circle:
+        circle.add_participant(OpenAICompatible(server.url, allow_remote=True), name="Ada")
+        minutes = str(await circle.deliberate("Should we?"))
+
+    assert "Statements left the local network" in minutes
+    assert f"127.0.0.1:{server.port}, which passes requests on" in minutes
 
 
 async def test_17_a_model_that_was_idle_for_long_counts_as_cold_again():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol, runtime_checkable
 
 from mallku.catalog.endpoint_facts import EndpointFacts
+from mallku.catalog.endpoint_probe import passes_on
 from mallku.catalog.server_presets import preset
 from mallku.dialogue.prompt import Deadlines
 from mallku.firecircle.adapters.admission import Admission
@@ -44,6 +45,11 @@ class EndpointProfile:
     """Whether it has been seen to reason before it speaks."""
     learnt: tuple[str, ...] = ()
     """What was learnt from refusals, in words."""
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether the endpoint passes requests for this model on to another machine."""
+        return passes_on(self.facts, self.model)
 
     def knowing(self, lesson: str, *, dialect: Dialect | None = None, window: int | None = None) -> "EndpointProfile":
         """Return this profile with one lesson more."""

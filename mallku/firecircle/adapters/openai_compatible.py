@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from mallku.catalog.endpoint_facts import EndpointFacts
-from mallku.catalog.endpoint_probe import candidate_urls, checked_proxy, is_cloud_name, probe, root_of
+from mallku.catalog.endpoint_probe import candidate_urls, checked_proxy, passes_on, probe, root_of
 from mallku.catalog.server_presets import preset
 from mallku.dialogue.participant import ParticipantFacts
 from mallku.dialogue.prompt import GenerationSettings, Prompt
@@ -114,8 +114,9 @@ class OpenAICompatible:
         return ParticipantFacts(
             model=profile.model,
             spec=f"{found.base_url}#{profile.model}",
-            location=found.location,
-            address=found.address,
+            # where a server passes requests on, the words do not end at its own address
+            location="public" if profile.passes_on else found.location,
+            address=f"{found.address}, which passes requests on" if profile.passes_on else found.address,
             server=found.server,
             context_window=profile.window,
             parallel=profile.parallel,
@@ -318,11 +319,10 @@ def _sdk_class() -> "type[openai.AsyncOpenAI]":
 
 
 def _refuse_remote_model(facts: EndpointFacts, model: str) -> None:
-    served = next((entry for entry in facts.models if entry.id == model), None)
-    if is_cloud_name(model) or (served and served.remote):
+    if passes_on(facts, model):
         raise RemoteAddressRefused(
             f"The server at {facts.base_url} passes requests for {model!r} on to somebody else's machine.",
-            hint="Nothing was sent. Choose a model that runs here, or say `allow_remote=True`.",
+            hint="Nothing was sent. Choose a model that runs here, ask the machine itself where it runs, or say `allow_remote=True`.",
         )
 
 
