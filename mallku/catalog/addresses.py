@@ -67,7 +67,7 @@ def demand_local(host: str, addresses: tuple[str, ...]) -> None:
             named = f"{host!r}" if host.strip("[]") == address else f"{host!r} ({address})"
             raise RemoteAddressRefused(
                 f"The address {named} is outside this machine and the local network.",
-                hint="Nothing was sent. If statements may leave the house, say so with `allow_remote=True`.",
+                hint="Nothing was sent. If statements may leave the house, say so: `allow_remote=True`, at the terminal `--allow-remote`.",
             )
 
 

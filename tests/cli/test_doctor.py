@@ -11,7 +11,9 @@ async def test_a_named_server_is_examined(run_child):
     async with StandIn(fills_forms, listed=models("m", owned_by="vllm", max_model_len=8192)) as server:
         ended = await run_child("doctor", server.url)
 
-    assert f"{server.url}: ballots" in ended.out
+    general, _, examined = ended.out.partition(f"\n\n{server.url}\n")
+    assert "journal" in general
+    assert [line.split()[1] for line in examined.splitlines()] == ["reachable", "address", "model", "window", "at", "answer", "ballots"]
     assert "8192 tokens" in ended.out
     assert ended.code == 0
 
@@ -20,6 +22,6 @@ async def test_a_seat_whose_server_is_silent_is_a_fault_with_its_remedy(run_chil
     (tmp_path / "circle.toml").write_text('[[seats]]\nname = "Ada"\nmodel = "http://127.0.0.1:9#m"\n')
     ended = await run_child("doctor")
 
-    assert "Ada: reachable" in ended.out
+    assert "\n\nAda\nfault  reachable  Nothing answers" in ended.out
     assert "Start the server" in ended.out
     assert ended.code == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.metadata
+import itertools
 import os
 import platform
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ class Finding:
     """Whether it works, may be wanted, or is broken."""
     told: str
     """What was found, and how to mend it."""
+    about: str = ""
+    """The seat or specification that was examined; empty for what concerns the whole machine."""
 
 
 @click.command()
@@ -52,9 +55,13 @@ async def doctor(ctx: click.Context, *, specs: tuple[str, ...]) -> int:
         *await _circle(settings),
         *[finding for spec in specs for finding in await _examined(spec, spec)],
     ]
-    width = max(len(finding.what) for finding in findings)
-    for finding in findings:
-        click.echo(f"{finding.state:<5}  {finding.what:<{width}}  {one_line(finding.told)}")
+    for about, group in itertools.groupby(findings, key=lambda finding: finding.about):
+        shown = list(group)
+        width = max(len(finding.what) for finding in shown)
+        if about:
+            click.echo(f"\n{one_line(about)}")
+        for finding in shown:
+            click.echo(f"{finding.state:<5}  {finding.what:<{width}}  {one_line(finding.told)}")
     return 1 if any(finding.state == "fault" for finding in findings) else 0
 
 
@@ -139,9 +146,9 @@ async def _examined(name: str, spec: str, *, entry: SeatEntry | None = None, all
     try:
         participant = seat_participant(spec, entry=entry, allow_remote=allow_remote)
     except MallkuError as error:
-        return [Finding(what=name, state="fault", told=str(error))]
+        return [Finding(what="seat", state="fault", told=str(error), about=name)]
     try:
         results = [result async for result in examine(participant)]
     finally:
         await participant.close()
-    return [Finding(what=f"{name}: {result.what}", state=result.state, told=_joined(result.told, result.remedy)) for result in results]
+    return [Finding(what=result.what, state=result.state, told=_joined(result.told, result.remedy), about=name) for result in results]

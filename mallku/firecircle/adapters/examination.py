@@ -88,7 +88,7 @@ def _known(participant: Participant) -> list[Examined]:
         remedy = known.window_hint if small and known else ""
         results.append(Examined(what="window", state="note" if small else "ok", told=f"{facts.context_window} tokens", remedy=remedy))
     if facts.parallel is not None:
-        results.append(Examined(what="at once", state="ok", told=f"{facts.parallel} requests"))
+        results.append(Examined(what="at once", state="ok", told=f"{facts.parallel} {'request' if facts.parallel == 1 else 'requests'}"))
     return results
 
 

@@ -43,7 +43,9 @@ def _only_model(facts: EndpointFacts, ids: list[str]) -> str:
         if not facts.lists_models or (known and not known.needs_model):
             return ""
         raise ConfigurationError(f"{facts.base_url} lists no model that can speak.", hint="Load a model there first.")
-    raise ConfigurationError(f"{facts.base_url} has {len(ids)} models, and none was named.", hint=f"Name one of {_list(ids)}.")
+    raise ConfigurationError(
+        f"{facts.base_url} has {len(ids)} models, and none was named.", hint=f"Name one of {_list(ids)}, as in `{facts.base_url}#{ids[0]}`."
+    )
 
 
 def _list(ids: list[str]) -> str:

@@ -322,7 +322,7 @@ def _refuse_remote_model(facts: EndpointFacts, model: str) -> None:
     if passes_on(facts, model):
         raise RemoteAddressRefused(
             f"The server at {facts.base_url} passes requests for {model!r} on to somebody else's machine.",
-            hint="Nothing was sent. Choose a model that runs here, ask the machine itself where it runs, or say `allow_remote=True`.",
+            hint="Nothing was sent. Choose a model that runs here, or say `allow_remote=True`, at the terminal `--allow-remote`.",
         )
 
 
