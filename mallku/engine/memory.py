@@ -16,6 +16,8 @@ _STATEFUL_PARALLEL: Final = 8
 _EMBEDDED_AT_ONCE: Final = 16
 _CELLS_STEP: Final = 256
 _BYTES_PER_ELEMENT: Final[dict[KvType, float]] = {"f16": 2.0, "q8_0": 34 / 32}
+_BYTES_PER_TOKEN_TEXT: Final = 400
+"""llama.cpp's tables of the vocabulary, and of its merges: text to token, token to text, pair to rank."""
 _GB: Final = 1e9
 
 
@@ -55,6 +57,8 @@ class Shape:
     """Size of one such state."""
     embeds: bool
     """Whether it embeds texts and does not generate."""
+    is_encoder: bool
+    """Whether it reads a text at once and keeps nothing of it: no key-value memory, and no more positions than it was trained with."""
     pools: bool
     """Whether it says how the vectors of a text's tokens become one."""
 
@@ -98,11 +102,17 @@ def plan_memory(settings: EngineSettings, shape: Shape) -> MemoryNeed:
             f"batch_tokens {settings.batch_tokens!r} do not go together.",
             hint="Each is at least 1, and cells is at least context_length.",
         )
-    wishes = [settings.cells] if settings.cells is not None else [2 * window + 4096, window + 2048, window]
+    if shape.is_encoder and shape.trained_length:
+        window = min(window, shape.trained_length)
+    wishes = [2 * window + 4096, window + 2048, window]
+    if shape.embeds:
+        wishes = [max(window, settings.batch_tokens)]
+    elif settings.cells is not None:
+        wishes = [settings.cells]
     needs = [_need(settings, shape, window, cells) for cells in wishes]
     limit = settings.max_memory_gb
     for need in needs:
-        if limit is None or need.total_bytes <= limit * _GB:
+        if limit is None or need.total_bytes <= round(limit * _GB):
             return need
     least = needs[-1]
     raise ModelTooLarge(
@@ -122,11 +132,13 @@ def _need(settings: EngineSettings, shape: Shape, window: int, cells: int) -> Me
     elif shape.embeds:
         sequences = _EMBEDDED_AT_ONCE
     batch = max(settings.batch_tokens, 2 * parallel, window if shape.embeds else 0)
+    # Rows of logits: computed, and handed out. An embedding context has room for those of every token; an encoder computes none.
+    rows = (1 if shape.is_encoder else 2) * (batch if shape.embeds else sequences)
     cache = cells * _cell_bytes(shape, settings.kv_type) + sequences * shape.state_bytes
     return MemoryNeed(
         weights_bytes=shape.weights_bytes,
-        cache_bytes=0 if shape.embeds else cache,
-        buffer_bytes=_buffer_bytes(shape, batch=batch, outputs=sequences, cells=cells),
+        cache_bytes=0 if shape.is_encoder else cache,
+        buffer_bytes=_buffer_bytes(shape, batch=batch, outputs=rows, cells=cells, scores=settings.flash_attention is False),
         context_length=window,
         cells=cells,
         parallel=parallel,
@@ -141,12 +153,12 @@ def _cell_bytes(shape: Shape, kv_type: KvType) -> int:
     return int(sum(shape.kv_heads) * (shape.key_length + shape.value_length) * _BYTES_PER_ELEMENT[kv_type])
 
 
-def _buffer_bytes(shape: Shape, *, batch: int, outputs: int, cells: int) -> int:
-    """Estimate activations of one step: what is alive at once, logits, and the attention mask."""
+def _buffer_bytes(shape: Shape, *, batch: int, outputs: int, cells: int, scores: bool) -> int:
+    """Estimate what a step has alive at once: activations, logits, attention's mask and, if it keeps them, scores; and the vocabulary."""
     activations = batch * (6 * shape.width + 3 * shape.feed_forward) * 4
-    logits = 2 * outputs * shape.vocabulary * 4
-    attention = batch * cells * 6
-    return activations + logits + attention
+    logits = outputs * shape.vocabulary * 4
+    attention = batch * cells * (6 + 4 * shape.heads * scores)
+    return activations + logits + attention + shape.vocabulary * _BYTES_PER_TOKEN_TEXT
 
 
 def _gb(count: int) -> str:

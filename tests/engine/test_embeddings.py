@@ -51,3 +51,20 @@ async def test_a_generating_model_embeds_only_if_it_was_loaded_for_that(models):
     await embedder.close()
 
     assert vectors[0] != vectors[1]
+
+
+async def test_an_empty_text_is_refused_and_harms_nobody(models):
+    embedder = await load_engine(EngineSettings(model_path=models["llama"], context_length=256, threads=1, embeddings=True))
+    with pytest.raises(RequestRefused, match="empty"):
+        await embedder.embed(["water", ""])
+    assert len((await embedder.embed(["water"])).vectors) == 1
+    await embedder.close()
+
+
+async def test_an_encoder_keeps_to_its_positions_whatever_window_is_asked_for(models):
+    embedder = await load_engine(EngineSettings(model_path=models["bert"], context_length=1024, threads=1))
+    assert embedder.facts.context_length == 256
+    assert "no more positions" in embedder.facts.warnings[0]
+    with pytest.raises(ContextOverflow):
+        await embedder.embed(["water " * 150])
+    await embedder.close()

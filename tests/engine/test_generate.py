@@ -116,3 +116,13 @@ async def test_files_that_cannot_be_loaded_are_named(models, tmp_path):
     for path in (text, cut):
         with pytest.raises(ModelFileInvalid, match=path.name):
             await load_engine(EngineSettings(model_path=path))
+
+
+async def test_a_request_of_exactly_the_window_is_answered_and_one_token_more_is_refused(engine):
+    prompt = (65,) * 500
+    whole = await whole_result(engine, EngineRequest(tokens=prompt, max_tokens=12, sampling=GREEDY, ignores_end=True))
+    with pytest.raises(ContextOverflow) as refusal:
+        await whole_result(engine, EngineRequest(tokens=prompt, max_tokens=13, sampling=GREEDY))
+
+    assert whole.completion_tokens == 12
+    assert (refusal.value.needed, refusal.value.window) == (513, 512)

@@ -1,5 +1,7 @@
 """On CPUs with AMX the fast path is taken only after a child process has survived it."""
 
+import sys
+
 import pytest
 
 from mallku.engine.processors import has_amx, smallest_batch, usable_cores
@@ -57,6 +59,17 @@ def test_the_child_tells_life_from_death(models, tmp_path):
 
     assert check_in_child(models["llama"])
     assert not check_in_child(broken)
+
+
+@pytest.mark.parametrize("end", ["kill -SEGV $$", "kill -ILL $$", "exit 3"])
+def test_a_child_that_dies_in_native_code_has_not_passed_and_is_remembered(tmp_path, monkeypatch, remembered, models, end):
+    child = tmp_path / "child"
+    child.write_text(f"#!/bin/sh\n{end}\n")
+    child.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(child))
+
+    assert not fast_path_is_safe("check", WITH, "b", remembered, lambda: check_in_child(models["llama"]))
+    assert not fast_path_is_safe("check", WITH, "b", remembered, never)
 
 
 def test_a_build_is_named_by_library_processor_and_format(tmp_path):
