@@ -3,12 +3,14 @@
 import json
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mallku.events.kinds import AnyEvent
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @cache
@@ -39,7 +41,12 @@ def from_json(text: str | bytes) -> AnyEvent:
 
 def canonical_json(event: AnyEvent) -> str:
     """Return the one JSON text that hashes are computed over: keys sorted, no spaces, non-ASCII kept, NaN refused."""
-    return json.dumps(to_data(event), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return canonical_text(to_data(event))
+
+
+def canonical_text(data: dict[str, Any]) -> str:
+    """Return the canonical JSON of an event that `to_data` has taken apart."""
+    return _CANONICAL.encode(data)
 
 
 def now() -> datetime:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mallku.errors import JournalError, JournalTooNew
-from mallku.events.codec import canonical_json, from_json
+from mallku.events.codec import canonical_json, canonical_text, from_json, to_data
 from mallku.events.kinds import EVENT_KINDS, AnyEvent
 
 GENESIS = "0" * 64
@@ -73,7 +73,11 @@ def link(previous: str, body: str) -> str:
 
 def body_of(event: AnyEvent) -> str:
     """Return the text that is stored: canonical JSON, with U+FFFD for lone surrogates, which no UTF-8 text can hold."""
-    return _LONE_SURROGATE.sub("\ufffd", canonical_json(event))
+    return _storable(canonical_json(event))
+
+
+def _storable(text: str) -> str:
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def forge(events: Sequence[AnyEvent], *, last_seq: int, head: str) -> list[Entry]:
@@ -90,17 +94,17 @@ def forge(events: Sequence[AnyEvent], *, last_seq: int, head: str) -> list[Entry
                 f"event {event.seq} of deliberation {event.deliberation!r} cannot follow event {last_seq}.",
                 hint="Somebody else may have gone on with this deliberation: read its events again and hold its lease while you append.",
             )
-        body = body_of(event)
+        fields = to_data(event)
+        body = _storable(canonical_text(fields))
         head = link(head, body)
         last_seq = event.seq
-        fields = json.loads(body)
         entries.append(
             Entry(
                 deliberation=event.deliberation,
                 seq=event.seq,
                 kind=event.kind,
                 at=fields["at"],
-                caused_by=fields["caused_by"],
+                caused_by=_storable(fields["caused_by"]),
                 body=body,
                 hash=head,
             )

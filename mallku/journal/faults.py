@@ -1,5 +1,6 @@
 """What the databases say when something is wrong, in our words: one table for each."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -72,19 +73,19 @@ _UNREACHABLE: Final = (JournalError, "cannot be reached", "Check that the server
 
 @contextmanager
 def in_our_words(place: str) -> Iterator[None]:
-    """Raise our errors for what the database toolkit raises inside."""
+    """Raise our errors for what the database toolkit, or SQLite's own driver, raises inside."""
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         kind, what, remedy = _remedy(error)
         detail = str(getattr(error, "orig", None) or error).strip().splitlines()
         raise kind(f"The journal {place} {what} ({detail[0] if detail else type(error).__name__}).", hint=remedy) from error
 
 
-def _remedy(error: "SQLAlchemyError") -> Remedy:
-    original = getattr(error, "orig", None)
+def _remedy(error: "SQLAlchemyError | sqlite3.Error") -> Remedy:
+    original = error if isinstance(error, sqlite3.Error) else getattr(error, "orig", None)
     name = getattr(original, "sqlite_errorname", None)
     if name is not None:
         return SQLITE.get("_".join(name.split("_")[:2]), _OTHER)

@@ -29,10 +29,9 @@ class MemoryJournal:
             return
         before = self._summaries.get(events[0].deliberation)
         last_seq, head = (before.last_seq, before.head) if before else (0, GENESIS)
-        self._add(forge(events, last_seq=last_seq, head=head), before)
+        self._add(forge(events, last_seq=last_seq, head=head), events, before)
 
-    def _add(self, entries: Sequence[Entry], before: DeliberationSummary | None) -> None:
-        events = [entry.event() for entry in entries]
+    def _add(self, entries: Sequence[Entry], events: Sequence[AnyEvent], before: DeliberationSummary | None) -> None:
         deliberation = entries[0].deliberation
         self._summaries[deliberation] = summary_after(events, before, head=entries[-1].hash)
         self._entries.setdefault(deliberation, []).extend(entries)
@@ -50,7 +49,7 @@ class MemoryJournal:
     async def restore(self, entries: Sequence[Entry]) -> None:
         """Add a whole deliberation from elsewhere, byte by byte."""
         refuse_broken(entries, is_here=bool(entries) and entries[0].deliberation in self._entries)
-        self._add(entries, None)
+        self._add(entries, [entry.event() for entry in entries], None)
 
     async def deliberations(self) -> list[DeliberationSummary]:
         """Return all deliberations, the one convened last first."""

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 from mallku.errors import JournalDamaged, JournalTooNew
 from mallku.events.kinds import AnyEvent
 from mallku.journal.chain import Entry
-from mallku.journal.outline import texts_of, words_of
-from mallku.journal.sql import sql
+from mallku.journal.sql import INSERT_TEXT, named, sql, text_rows
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -88,24 +87,9 @@ def _index_all(connection: "Connection") -> None:
 
 def insert_texts(connection: "Connection", events: Sequence[AnyEvent]) -> None:
     """Make the texts of these events, all of one deliberation, findable."""
-    rows = [
-        {
-            "words": " ".join(words_of(found.text)),
-            "deliberation": events[0].deliberation,
-            "seq": found.seq,
-            "turn": found.turn,
-            "seat": found.seat,
-            "source": found.source,
-            "text": found.text,
-        }
-        for found in texts_of(events)
-    ]
+    rows = text_rows(events)
     if rows:
-        statement = (
-            "INSERT INTO journal_texts (words, deliberation, seq, turn, seat, source, text) "
-            "VALUES (:words, :deliberation, :seq, :turn, :seat, :source, :text)"
-        )
-        connection.execute(sql(statement), rows)
+        connection.execute(sql(INSERT_TEXT), named(INSERT_TEXT, rows))
 
 
 Step = Callable[["Connection"], None]

@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import fields
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from mallku.errors import JournalDamaged, JournalError, JournalLocked, JournalReadOnly
+from mallku.errors import JournalError, JournalLocked, JournalReadOnly
 from mallku.events.codec import now
 from mallku.events.kinds import AnyEvent
 from mallku.journal.chain import GENESIS, Entry, Verification, check, forge
@@ -22,31 +20,18 @@ from mallku.journal.lease import file_lease
 from mallku.journal.memory import refuse_broken
 from mallku.journal.migrations import STEPS, insert_texts, migrate, version_of
 from mallku.journal.outline import excerpt, resolve_among, storable, summary_after, unknown, words_of
-from mallku.journal.sql import sql
+from mallku.journal.quick_appends import Append, QuickAppends
+from mallku.journal.sql import INSERT_EVENT, SUMMARIES, UPSERT_SUMMARY, entry_row, named, sql, summary_from, summary_row
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 Result = TypeVar("Result")
 
-_COLUMNS = tuple(field.name for field in fields(Entry))
-_SUMMARY_COLUMNS = tuple(field.name for field in fields(DeliberationSummary))
-
-_INSERT = (
-    "INSERT INTO journal_events (deliberation, seq, kind, at, caused_by, body, hash) "
-    "VALUES (:deliberation, :seq, :kind, :at, :caused_by, :body, :hash)"
-)
 _ENTRIES = (
     "SELECT deliberation, seq, kind, at, caused_by, body, hash FROM journal_events "
     "WHERE deliberation = :deliberation AND seq > :after ORDER BY seq"
 )
-_UPSERT = (
-    "INSERT INTO journal_deliberations (id, question, convened_at, last_at, status, statements, last_seq, head) "
-    "VALUES (:id, :question, :convened_at, :last_at, :status, :statements, :last_seq, :head) "
-    "ON CONFLICT (id) DO UPDATE SET question = excluded.question, last_at = excluded.last_at, status = excluded.status, "
-    "statements = excluded.statements, last_seq = excluded.last_seq, head = excluded.head"
-)
-_SUMMARIES = "SELECT id, question, convened_at, last_at, status, statements, last_seq, head FROM journal_deliberations"
 _HITS = (
     "SELECT t.deliberation, t.seq, t.turn, t.seat, t.source, t.text, d.question "
     "FROM journal_texts t JOIN journal_deliberations d ON d.id = t.deliberation"
@@ -69,6 +54,7 @@ class SqlJournal:
         self._engine = engine
         self._path = path
         self._readonly = readonly
+        self._quick = QuickAppends(engine, place=place) if path is not None else None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._lease_session: Connection | None = None
         self._leases: set[str] = set()
@@ -104,6 +90,7 @@ class SqlJournal:
 
     @contextmanager
     def _reading(self) -> Iterator["Connection"]:
+        self._have_quick_appends_step_aside()
         with in_our_words(self.place), self._engine.connect() as connection, connection.begin():
             yield connection
 
@@ -111,10 +98,15 @@ class SqlJournal:
     def _writing(self, *, durable: bool) -> Iterator["Connection"]:
         if self._readonly:
             raise JournalReadOnly(f"{self.place} was opened only for reading.", hint="Open it without readonly=True.")
+        self._have_quick_appends_step_aside()
         with in_our_words(self.place), self._engine.connect() as connection:
             connection = connection.execution_options(**{WRITING: "durable" if durable else "quick"})  # noqa: PLW2901 - the same one
             with connection.begin():
                 yield connection
+
+    def _have_quick_appends_step_aside(self) -> None:
+        if self._quick is not None:
+            self._quick.step_aside()
 
     async def _in_thread(self, work: Callable[..., Result], *args: Any, **named: Any) -> Result:
         """Do work in the journal's thread, to its end even if the caller is cancelled meanwhile."""
@@ -131,8 +123,14 @@ class SqlJournal:
 
     async def append(self, events: Sequence[AnyEvent], *, durable: bool = True) -> None:
         """Add events of one deliberation at its end."""
-        if events:
+        if not events:
+            return
+        if self._quick is None or self._readonly:
             await self._in_thread(self._append, tuple(events), durable=durable)
+        else:
+            append = Append(tuple(events), durable)
+            self._quick.put(append)
+            await self._in_thread(self._quick.carry_out, append)
 
     def _append(self, events: Sequence[AnyEvent], *, durable: bool) -> None:
         with self._writing(durable=durable) as connection:
@@ -143,17 +141,15 @@ class SqlJournal:
     def _insert(
         self, connection: "Connection", entries: Sequence[Entry], events: Sequence[AnyEvent], before: DeliberationSummary | None
     ) -> None:
-        connection.execute(sql(_INSERT), [{name: getattr(entry, name) for name in _COLUMNS} for entry in entries])
+        connection.execute(sql(INSERT_EVENT), named(INSERT_EVENT, map(entry_row, entries)))
         summary = summary_after(events, before, head=entries[-1].hash)
-        row = {name: getattr(summary, name) for name in _SUMMARY_COLUMNS}
-        moments = {name: row[name].isoformat() for name in ("convened_at", "last_at")}
-        connection.execute(sql(_UPSERT), row | moments)
+        connection.execute(sql(UPSERT_SUMMARY), named(UPSERT_SUMMARY, [summary_row(summary)]))
         insert_texts(connection, events)
 
     def _summary(self, connection: "Connection", deliberation: str, *, lock: bool = False) -> DeliberationSummary | None:
-        statement = f"{_SUMMARIES} WHERE id = :id{' FOR UPDATE' if lock and self._path is None else ''}"
-        row = connection.execute(sql(statement), {"id": deliberation}).mappings().one_or_none()
-        return _summary_of(dict(row)) if row else None
+        statement = f"{SUMMARIES} WHERE id = :id{' FOR UPDATE' if lock and self._path is None else ''}"
+        row = connection.execute(sql(statement), {"id": deliberation}).one_or_none()
+        return summary_from(row) if row else None
 
     async def events(self, deliberation: str, *, after: int = 0) -> list[AnyEvent]:
         """Return the events with a sequence number above `after`, in order."""
@@ -185,8 +181,8 @@ class SqlJournal:
 
     def _deliberations(self) -> list[DeliberationSummary]:
         with self._reading() as connection:
-            rows = connection.execute(sql(f"{_SUMMARIES} ORDER BY convened_at DESC, id DESC")).mappings().all()
-        return [_summary_of(dict(row)) for row in rows]
+            rows = connection.execute(sql(f"{SUMMARIES} ORDER BY convened_at DESC, id DESC")).all()
+        return [summary_from(row) for row in rows]
 
     def _ids(self, connection: "Connection") -> list[str]:
         return list(connection.execute(sql("SELECT id FROM journal_deliberations ORDER BY id")).scalars())
@@ -296,6 +292,7 @@ class SqlJournal:
             self._thread.shutdown(wait=False)
 
     def _let_go(self) -> None:
+        self._have_quick_appends_step_aside()
         if self._lease_session is not None:
             self._lease_session.close()
         self._engine.dispose()
@@ -307,11 +304,3 @@ class SqlJournal:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Close."""
         await self.close()
-
-
-def _summary_of(row: dict[str, Any]) -> DeliberationSummary:
-    try:
-        moments = {name: datetime.fromisoformat(row[name]) for name in ("convened_at", "last_at")}
-    except ValueError as error:
-        raise JournalDamaged(f"deliberation {row['id']!r} has no readable time.", hint="Run `mallku verify`.") from error
-    return DeliberationSummary(**row | moments)

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from mallku.journal import open_journal
 from mallku.journal.engines import WRITING, sqlite_engine
 from mallku.journal.migrations import STEPS, migrate, version_of
-from mallku.journal.store import _INSERT, _UPSERT, SqlJournal
+from mallku.journal.sql import INSERT_EVENT, UPSERT_SUMMARY
+from mallku.journal.store import SqlJournal
 
 
 async def _old_journal(path, version):
@@ -22,8 +23,8 @@ async def _old_journal(path, version):
     with engine.connect().execution_options(**{WRITING: "durable"}) as connection, connection.begin():
         migrate(connection, place=str(path), applied_at="2026-01-01", steps=STEPS[:version])
         if version >= 1:
-            connection.execute(text(_INSERT), [asdict(entry) for entry in await memory.entries("d1")])
-            connection.execute(text(_UPSERT), asdict(summary) | moments)
+            connection.execute(text(INSERT_EVENT), [asdict(entry) for entry in await memory.entries("d1")])
+            connection.execute(text(UPSERT_SUMMARY), asdict(summary) | moments)
     engine.dispose()
 
 
