@@ -143,6 +143,11 @@ class EventBus:
         finally:
             subscription.close()
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody subscribes: passing events need not be made for nobody."""
+        return bool(self._subscriptions)
+
     def publish(self, event: AnyEvent) -> None:
         """Hand the event to every subscriber; returns at once. Needs a running event loop."""
         if self._subscriptions:
