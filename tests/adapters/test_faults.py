@@ -84,6 +84,7 @@ async def deliberate(fault, strategy, *, times=10**6, substitutes=(), deadlines=
             return await circle.deliberate("Should we?")
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_adaptive_goes_on_and_keeps_what_had_arrived(fault):
     result = await deliberate(fault, "adaptive")

@@ -9,6 +9,7 @@ from tree import ROOT, imports_of, modules
 DOORS = {
     "blinker": ("mallku.events.bus",),
     "openai": ("mallku.firecircle.adapters.openai_compatible",),
+    "aiohttp": ("mallku.firecircle.adapters.direct_connection",),
     "httpx2": ("mallku.catalog.guarded_client",),
     "llama_cpp": ("mallku.engine.binding",),
     "jinja2": ("mallku.engine.",),
@@ -43,7 +44,7 @@ def test_the_table_of_doors_is_about_libraries_in_use():
     assert {"blinker", "sqlalchemy", "openai"} & used
 
 
-HEAVY = ("openai", "llama_cpp", "rich", "fastapi", "sqlalchemy", "numpy", "pydantic", "jinja2", "torch")
+HEAVY = ("openai", "aiohttp", "httpx2", "llama_cpp", "rich", "fastapi", "sqlalchemy", "numpy", "pydantic", "jinja2", "torch")
 
 
 @pytest.mark.parametrize("package", ["mallku.firecircle", "mallku.events", "mallku.detectors", "mallku.journal"])

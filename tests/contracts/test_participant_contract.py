@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 
 import pytest
 from asking import PROMPT, answer, said, settings
@@ -17,21 +18,24 @@ from mallku.firecircle.adapters.local_adapter import LocalAdapterConfig, LocalAI
 from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
 from mallku.testing import ScriptedParticipant
 
-KINDS = ("stand-in", "façade", "llama-server", "llama-cpp-python", "in process", "scripted")
+KINDS = ("stand-in", "stand-in through the SDK", "façade", "llama-server", "llama-cpp-python", "in process", "scripted")
 REAL = {"llama-server", "llama-cpp-python", "in process"}
 SCHEMA = {"type": "object", "properties": {"choice": {"enum": ["A", "B"]}}, "required": ["choice"], "additionalProperties": False}
 
 
 @pytest.fixture(params=KINDS)
-async def participant(request):
+async def participant(request, monkeypatch):
     """One participant of each kind, closed at the end."""
     kind = request.param
     server = None
-    if kind in {"stand-in", "façade"}:
+    if kind == "stand-in through the SDK":
+        monkeypatch.setitem(sys.modules, "aiohttp", None)
+    if kind in {"stand-in", "stand-in through the SDK", "façade"}:
         server = StandIn(stream("We ", "share ", "it.", usage(30, 3), pause_s=0.01))
         await server.__aenter__()
     made = {
         "stand-in": lambda: OpenAICompatible(server.url),
+        "stand-in through the SDK": lambda: OpenAICompatible(server.url),
         "façade": lambda: LocalAIAdapter(LocalAdapterConfig(base_url=server.url)),
         "llama-server": lambda: OpenAICompatible(request.getfixturevalue("llama_server_url")),
         "llama-cpp-python": lambda: OpenAICompatible(request.getfixturevalue("llama_cpp_python_url")),

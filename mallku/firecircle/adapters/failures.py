@@ -1,8 +1,10 @@
 """An endpoint's error answer, turned into the error that a circle acts on."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any, Final
 
 from mallku.catalog.server_presets import preset
 from mallku.errors import (
@@ -15,7 +17,11 @@ from mallku.errors import (
     ProtocolViolation,
     RequestRefused,
 )
-from mallku.wire.error_shapes import ErrorFacts
+from mallku.firecircle.adapters.endpoint import EndpointProfile
+from mallku.wire.error_shapes import ErrorFacts, read_error
+from mallku.wire.openai_chat import optional_fields
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class RefusedError(Exception):
@@ -68,6 +74,20 @@ def participant_error(facts: ErrorFacts, *, url: str, server: str, model: str, r
             return RequestRefused(
                 f"{said}.", hint="Look into the server's log; its model or chat template declines this request.", status=facts.status
             )
+
+
+def refusal(
+    status: int, said: str, headers: Mapping[str, str], *, body: Mapping[str, Any], profile: EndpointProfile, url: str
+) -> RefusedError:
+    """Read an error answer to a request; redirects are among them, since none is followed."""
+    sent = optional_fields(body)
+    facts = read_error(status, said, sent=sent)
+    if status in _REDIRECTS and "location" in headers:
+        facts = replace(facts, kind="wrong path", text=f"it redirects to {headers['location']!r}, and redirects are not followed")
+    failure = participant_error(
+        facts, url=f"POST {url}", server=profile.facts.server, model=profile.model, retry_after=retry_after_of(headers)
+    )
+    return RefusedError(facts, sent, failure)
 
 
 def _passing(message: str, facts: ErrorFacts) -> ParticipantError:

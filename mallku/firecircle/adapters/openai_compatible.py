@@ -8,7 +8,7 @@ because it passes on HTML, empty streams and errors with status 200 as if they w
 import asyncio
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,19 +26,17 @@ from mallku.errors import (
     DeadlineExceeded,
     EndpointUnreachable,
     Overloaded,
-    ParticipantError,
     ProtocolViolation,
     RemoteAddressRefused,
     UsageError,
 )
 from mallku.firecircle.adapters.chat_turn import ChatTurn, Knowledge
+from mallku.firecircle.adapters.direct_connection import DirectConnection, can_go_directly
 from mallku.firecircle.adapters.endpoint import Endpoint, EndpointProfile, Endpoints, first_profile
-from mallku.firecircle.adapters.failures import RefusedError, participant_error, retry_after_of
+from mallku.firecircle.adapters.failures import RefusedError, refusal
 from mallku.firecircle.adapters.model_choice import chosen_model
 from mallku.firecircle.adapters.token_estimate import counted_by_server, estimated_tokens
 from mallku.firecircle.adapters.turn_clock import TurnClock
-from mallku.wire.error_shapes import read_error
-from mallku.wire.openai_chat import optional_fields
 
 if TYPE_CHECKING:
     import openai
@@ -90,7 +88,7 @@ class OpenAICompatible:
         self._parallel = parallel
         self._server = server
         self._client: GuardedClient | None = None
-        self._connection: _SdkConnection | None = None
+        self._connection: _Connections | None = None
         self._known: Knowledge | None = None
         self._endpoints = Endpoints()
         self._closed = False
@@ -174,6 +172,8 @@ class OpenAICompatible:
     async def close(self) -> None:
         """Close the connections."""
         self._closed = True
+        if self._connection is not None:
+            await self._connection.close()
         if self._client is not None:
             await self._client.close()
 
@@ -197,7 +197,7 @@ class OpenAICompatible:
         return upper if exact is None else exact
 
     async def _turn(
-        self, known: Knowledge, connection: "_SdkConnection", prompt: Prompt, settings: GenerationSettings, needed: int
+        self, known: Knowledge, connection: "_Connections", prompt: Prompt, settings: GenerationSettings, needed: int
     ) -> AsyncGenerator[Delta | Response]:
         endpoint, model = known.endpoint, known.profile.model
         tokens = needed + (settings.max_tokens or 0)
@@ -213,7 +213,7 @@ class OpenAICompatible:
                     await opening.aclose()
                     yield part
 
-    async def _connected(self, limit_s: float | None = 10.0) -> tuple[Knowledge, "_SdkConnection"]:
+    async def _connected(self, limit_s: float | None = 10.0) -> tuple[Knowledge, "_Connections"]:
         if self._closed:
             raise UsageError("The participant is closed.", hint="Make a new one.")
         if self._known is not None and self._connection is not None:
@@ -230,9 +230,40 @@ class OpenAICompatible:
         if self._known is None:
             own = Endpoint(slots=profile.parallel, pool=found.shared_pool, loads_on_demand=found.loads_on_demand)
             self._known = Knowledge(profile, self._endpoints.at(_address(found), own))
-            self._connection = _SdkConnection(found.base_url, client=self._client)
+            self._connection = _Connections(found.base_url, key=self._key, client=self._client)
         assert self._connection is not None
         return self._known, self._connection
+
+
+class _Connections:
+    """Chooses for each request how it travels: directly to a local address over plain HTTP where it can, else through the SDK."""
+
+    def __init__(self, base_url: str, *, key: SecretStr | None, client: "GuardedClient") -> None:
+        self._base_url = base_url
+        self._key = key or SecretStr(_DUMMY_KEY)
+        self._client = client
+        self._direct: DirectConnection | None = None
+        self._sdk: _SdkConnection | None = None
+
+    def send(self, body: dict[str, Any], profile: EndpointProfile, clock: TurnClock) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open the answer to `body`; raises `RefusedError` for an error answer."""
+        if self._direct is not None and self._direct.lost:
+            # The guarded client looks the name up once more and classifies what it finds; the next request goes there directly.
+            self._direct = None
+        elif self._direct is None and can_go_directly(self._base_url):
+            location, address = self._client.location(self._base_url) or ("public", "")
+            if location in {"loopback", "private"}:
+                self._direct = DirectConnection(self._base_url, address, key=self._key, connect_s=self._client.timeout.connect)
+        if self._direct is not None:
+            return self._direct.send(body, profile, clock)
+        if self._sdk is None:
+            self._sdk = _SdkConnection(self._base_url, client=self._client)
+        return self._sdk.send(body, profile, clock)
+
+    async def close(self) -> None:
+        """Close what the guarded client does not."""
+        if self._direct is not None:
+            await self._direct.close()
 
 
 class _SdkConnection:
@@ -255,7 +286,8 @@ class _SdkConnection:
             async with clock.limit(self._base_url):
                 response: Any = await self._post(body)
         except openai.APIStatusError as error:
-            raise _refusal(error, body, profile, url) from None
+            answer = error.response
+            raise refusal(answer.status_code, answer.text, answer.headers, body=body, profile=profile, url=url) from None
         except openai.APIConnectionError as error:
             raise transport_failure(error.__cause__ or error, url) from error
         except openai.OpenAIError as error:
@@ -290,18 +322,6 @@ def _secret(key: SecretStr | str) -> SecretStr | None:
 def _address(facts: EndpointFacts) -> str:
     """Return what is equal for all participants that ask the same server."""
     return facts.address or root_of(facts.base_url)
-
-
-def _refusal(error: "openai.APIStatusError", body: dict[str, Any], profile: EndpointProfile, url: str) -> RefusedError:
-    response, sent = error.response, optional_fields(body)
-    facts = read_error(response.status_code, response.text, sent=sent)
-    if response.is_redirect:
-        elsewhere = response.headers.get("location", "elsewhere")
-        facts = replace(facts, kind="wrong path", text=f"it redirects to {elsewhere!r}, and redirects are not followed")
-    failure: ParticipantError = participant_error(
-        facts, url=f"POST {url}", server=profile.facts.server, model=profile.model, retry_after=retry_after_of(response.headers)
-    )
-    return RefusedError(facts, sent, failure)
 
 
 @functools.cache
