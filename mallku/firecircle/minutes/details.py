@@ -261,7 +261,7 @@ def _record(minutes: Minutes) -> Iterator[Block]:
             Code(record.deliberation),
             Text(f" (seed {record.seed}) and nothing else. The record's last hash is "),
             Code(record.head),
-            Text("; whoever keeps it can prove that no event was changed: "),
+            Text(f". {minutes.check} Whoever keeps that hash can prove that no event was changed: "),
             Code(f"mallku verify {record.deliberation}"),
             Text("."),
         )

@@ -1,6 +1,7 @@
 """Every claim's links lead to turns that the minutes show."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mallku.firecircle.minutes.values import Claim, Minutes
 
@@ -17,6 +18,23 @@ def claims_of(minutes: Minutes) -> Iterator[Claim]:
         yield from (*option.reasons_for, *option.reasons_against)
     for change in minutes.changes:
         yield Claim(text=f"{change.seat}: {change.cause}", turns=change.turns)
+
+
+def checked(minutes: Minutes) -> Minutes:
+    """Return the minutes with what came of following every link and looking up every quote; a fault is also named as a caveat."""
+    claims = list(claims_of(minutes))
+    links = sum(len(claim.turns) for claim in claims)
+    quotes = sum(bool(claim.seat and claim.turns) for claim in claims)
+    broken, unsupported = broken_links(minutes), unsupported_quotes(minutes)
+    if not broken and not unsupported:
+        told = (
+            f"All {links} links of its claims lead to a turn on this page, and all {quotes} quotes in them stand word for word in theirs."
+        )
+        return replace(minutes, check=told)
+    faults = [f"links that lead nowhere: {', '.join(broken)}"] if broken else []
+    faults += [f"quotes that do not stand in their turn: {'; '.join(f'“{quote.text}”' for quote in unsupported)}"] if unsupported else []
+    told = f"These minutes have {' and '.join(faults)}."
+    return replace(minutes, check=told, caveats=(*minutes.caveats, Claim(text=told)))
 
 
 def broken_links(minutes: Minutes) -> tuple[str, ...]:

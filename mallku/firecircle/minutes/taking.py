@@ -14,6 +14,7 @@ from mallku.firecircle.minutes.ballots import ballots_of
 from mallku.firecircle.minutes.blocks import shortened
 from mallku.firecircle.minutes.figures import mean_scores, spending
 from mallku.firecircle.minutes.ledger import changes_of, comparable, conformity_of
+from mallku.firecircle.minutes.links import checked
 from mallku.firecircle.minutes.rounds import rounds_of
 from mallku.firecircle.minutes.rule_words import rule_in_words
 from mallku.firecircle.minutes.seats import locality_of, seats_of
@@ -79,7 +80,7 @@ def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
     if secret:
         minutes = concealed(minutes)
     turns = _turns_shown(minutes)
-    return replace(minutes, turns=turns, caveats=tuple(_linked(claim, turns) for claim in minutes.caveats))
+    return checked(replace(minutes, turns=turns, caveats=tuple(_linked(claim, turns) for claim in minutes.caveats)))
 
 
 def _turns_shown(minutes: Minutes) -> tuple[str, ...]:

@@ -327,5 +327,7 @@ class Minutes:
     """Ids of all turns these minutes show; every link leads to one of them."""
     record: Record
     """Where this comes from."""
+    check: str = ""
+    """What came of following every link and looking up every quote, in a sentence."""
     secret_ballots: bool = False
     """Whether it is left out who cast which ballot."""

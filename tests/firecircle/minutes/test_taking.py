@@ -12,6 +12,7 @@ from mallku.events.kinds import DeliberationConvened, PositionChanged, SeatSubst
 from mallku.firecircle import DecisionPlan, FireCircle, Plan, RoundPlan
 from mallku.firecircle.decisions.rules import RULE_NAMES
 from mallku.firecircle.minutes import broken_links, take_minutes, to_html, to_json, to_markdown, unsupported_quotes
+from mallku.firecircle.minutes.links import claims_of
 from mallku.firecircle.minutes.rule_words import rule_in_words
 from mallku.journal import open_journal
 from mallku.testing import ScriptedParticipant
@@ -86,6 +87,8 @@ def test_seats_stand_with_model_place_and_shared_weights(minutes):
 def test_every_link_leads_to_a_turn_and_every_quote_was_said(minutes):
     assert broken_links(minutes) == ()
     assert unsupported_quotes(minutes) == ()
+    assert minutes.check.startswith(f"All {sum(len(claim.turns) for claim in claims_of(minutes))} links of its claims lead to a turn")
+    assert minutes.check in to_markdown(minutes)
     assert {"r0.Ada", "r0.Dov", "before.Ben", "final.Dov", "dissent.Ben"} <= set(minutes.turns)
 
 
@@ -95,7 +98,9 @@ def test_a_link_to_a_turn_that_is_not_there_is_found(rich):
         deliberation=last.deliberation, seq=last.seq + 1, at=last.at, seat="Ada", before="A", after="B", cause="a dream", turns=("r9.Eve",)
     )
 
-    assert broken_links(take_minutes([*rich.events, moved])) == ("r9.Eve",)
+    minutes = take_minutes([*rich.events, moved])
+    assert broken_links(minutes) == ("r9.Eve",)
+    assert minutes.caveats[-1].text == "These minutes have links that lead nowhere: r9.Eve."
 
 
 def test_a_quote_that_nobody_said_is_found(minutes):
