@@ -68,7 +68,7 @@ def cost(usage: Usage, timings: Timings) -> str:
 def ballot_title(stage: str) -> str:
     """Return the title of a ballot."""
     kind, _, number = stage.partition("-")
-    return f"poll after round {number}" if kind == "poll" else BALLOT_TITLES.get(stage, stage)
+    return f"poll after round {int(number) + 1}" if kind == "poll" and number.isdecimal() else BALLOT_TITLES.get(stage, stage)
 
 
 def secrecy(state: DeliberationState) -> Secrecy:

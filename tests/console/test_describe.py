@@ -1,7 +1,10 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from mallku.console import describe
 from mallku.dialogue.verdict import Ballot, Tally, Verdict
+from mallku.events import kinds
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (48.2, "48 s"), (185, "3 min 05 s")])
@@ -44,3 +47,16 @@ def test_the_shift_is_told_only_where_there_was_a_vote_before():
 def test_the_mistaken_zero_is_not_confused_with_the_unknown():
     assert describe.figure(None) == "-"
     assert describe.figure(0.0) == "0.00"
+
+
+def test_what_happened_to_the_rounds_is_told_in_a_sentence():
+    place = {"deliberation": "d", "seq": 1, "at": datetime(2026, 1, 1, tzinfo=UTC)}
+    missed = kinds.QuorumMissed(**place, round_index=1, took_part=("Ada",), seats=("Ada", "Ben", "Cho"), needed=2)
+    ended = kinds.RoundsEnded(**place, reason="budget", detail="120 of 100 tokens are used.", in_round=1, unheard=("Cho",))
+
+    assert describe.ballot_title("poll-0") == "poll after round 1"
+    assert describe.quorum_words(missed) == "Round 2 lacks its quorum: 1 of 3 seats took part (Ada), 2 were needed."
+    assert describe.ending_words(ended) == "The rounds end here, budget: 120 of 100 tokens are used. Not heard in this round: Cho."
+    assert describe.drift_words(kinds.DriftNoticed(**place, round_index=0, figure=0.8)).endswith(
+        "80% of its statements take up nothing of it."
+    )
