@@ -239,7 +239,7 @@ class _Process:
         self._process.stdin.write(to_line(frame))
 
     async def _read(self) -> None:
-        """Hand answers to their calls until the child hangs up, or says what is no answer."""
+        """Hand answers to their calls until the child hangs up, or says what is no answer, such as half a line when it dies."""
         try:
             await self._hand_out()
         except ValueError:
@@ -253,8 +253,7 @@ class _Process:
 
     async def _hand_out(self) -> None:
         assert self._process.stdout is not None
-        # A last line without its end was cut off by the child's death.
-        while (line := await self._process.stdout.readline()).endswith(b"\n"):
+        while line := await self._process.stdout.readline():
             frame = from_line(line)
             if "progress" in frame:
                 if self._on_progress is not None:

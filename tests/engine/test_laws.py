@@ -136,6 +136,52 @@ async def test_a_beginning_that_left_the_window_is_shared_whole(load, name):
     assert (await used.statistics()).shared_tokens > 1000
 
 
+@pytest.mark.parametrize("name", ALL)
+async def test_a_stop_text_over_several_tokens_never_shows(load, name):
+    engine = await load(name)
+    free = (await one_by_one(engine, [request("Ada")]))[0]
+    start = len(free.text) // 2
+    stop = free.text[start : start + 6]
+    parts = [part async for part in engine.generate(request("Ada", stop=(stop,)))]
+
+    assert "".join(part.text for part in parts[:-1]) == parts[-1].text == free.text[: free.text.index(stop)]
+    assert parts[-1].end_reason == "stop"
+    assert len(free.tokens) - parts[-1].completion_tokens > 1
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_an_emoji_over_several_tokens_arrives_whole(load, name):
+    engine = await load(name)
+    letters = "👩🏽‍🌾é"
+    parts = [part async for part in engine.generate(request("Ada", grammar=f'root ::= "{letters}"'))]
+
+    assert parts[-1].text == letters
+    assert len(parts[-1].tokens) > len(letters)
+    assert "\ufffd" not in "".join(part.text for part in parts)
+    assert [part.text for part in parts[:-1] if part.text] == list(letters)
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_after_a_cancelled_request_llama_cpp_holds_what_the_books_say(load, name):
+    engine = await load(name, parallel=4)
+    worker = engine._worker  # what llama.cpp really holds cannot be seen from outside
+
+    def held(decoder):
+        ends = (decoder._lib.llama_memory_seq_pos_max(decoder._memory, sequence) for sequence in range(decoder.facts.sequences))
+        return {sequence: end + 1 for sequence, end in enumerate(ends) if end >= 0}
+
+    for seat in SEATS[1:]:
+        await whole_result(engine, request(seat, max_tokens=4))
+        stream = engine.generate(request(SEATS[0], max_tokens=300))
+        await anext(stream)
+        await stream.aclose()
+        assert (await engine.statistics()).cells_active == 0
+    await whole_result(engine, request("Eve", max_tokens=4))
+
+    assert await worker.call(held) == worker._planner.table.resident
+    assert bool(worker._planner.table.resident) == engine.facts.shares_prefixes
+
+
 @pytest.mark.parametrize("name", STATEFUL)
 async def test_memory_that_cannot_be_cut_is_not_shared(load, name):
     engine = await load(name)

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from mallku.engine import EnginePool, EngineRequest, EngineSettings, Sampling, load_engine, whole_result
+from mallku.engine.binding import LlamaBinding
 from mallku.engine.fake_binding import FakeBinding
 from mallku.engine.threaded import ThreadedEngine
 from mallku.errors import ConfigurationError, EngineCrashed, ModelFileInvalid
@@ -62,19 +63,25 @@ async def test_a_model_that_was_loaded_after_all_is_freed_when_nobody_wants_it_a
     await ended(freed.is_set)
 
 
-async def test_a_real_model_is_given_up_in_the_middle_of_its_weights(models):
-    pool = EnginePool()
-    settings = EngineSettings(model_path=models["llama"], context_length=256, threads=1)
+def test_a_real_model_is_given_up_in_the_middle_of_its_weights(models):
     shares = []
 
     def tell(share):
         shares.append(share)
-        loading.cancel()
+        return share < 0.3
 
-    loading = asyncio.ensure_future(pool.acquire(settings, tell))
+    with pytest.raises(ModelFileInvalid):
+        LlamaBinding(EngineSettings(model_path=models["llama"], context_length=256, threads=1), tell)
+
+    assert 0.3 <= shares[-1] < 0.9
+
+
+async def test_what_was_given_up_is_loaded_when_it_is_asked_for_again(models):
+    pool = EnginePool()
+    settings = EngineSettings(model_path=models["llama"], context_length=256, threads=1)
+    loading = asyncio.ensure_future(pool.acquire(settings, lambda _: loading.cancel()))
     with pytest.raises(asyncio.CancelledError):
         await loading
-    await ended(lambda: not engine_threads())
 
     engine = await pool.acquire(settings)
     assert (await whole_result(engine, EngineRequest(text="water", max_tokens=2))).completion_tokens

@@ -181,6 +181,48 @@ def test_a_request_larger_than_the_memory_is_known_never_to_fit():
         planner.submit(1, [0] * 30, 12)
 
 
+@given(
+    small=st.lists(st.tuples(st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(1, 6)), min_size=1, max_size=30),
+    at=st.integers(0, 29),
+)
+@settings(max_examples=80, deadline=None)
+def test_a_request_that_fills_the_memory_is_not_passed_by_those_that_came_later(small, at):
+    """They begin in the order in which they came, however small the later ones are."""
+    bench, began = Bench(cells=60), []
+    for number, (prompt, most) in enumerate(small):
+        if number == min(at, len(small) - 1):
+            large = bench.submit([5] * 50, 10)
+        bench.submit(prompt, most)
+    while not bench.planner.is_idle:
+        bench.step()
+        began += sorted({running.ticket for running in bench.planner.table.running.values()} - set(began))
+
+    # One that both begins and ends in a single step is never seen running.
+    assert began == sorted(began)
+    assert len(bench.finished[large]) <= 10
+    assert bench.finished[large] == alone([5] * 50, 10)
+
+
+@given(
+    talking=st.integers(1, 3),
+    prompts=st.lists(st.lists(st.integers(0, 2), min_size=20, max_size=60), min_size=1, max_size=3),
+)
+@settings(max_examples=80, deadline=None)
+def test_everyone_who_speaks_gets_a_token_in_every_step_however_long_the_prompts_that_come(talking, prompts):
+    bench = Bench(cells=2000, parallel=8, batch_tokens=24, prefill_chunk=6)
+    speakers = [bench.submit([10 + number], 40) for number in range(talking)]
+    bench.step()
+    for prompt in prompts:
+        bench.submit(prompt, 3)
+    for _ in range(15):
+        before = {ticket: len(bench.answers[ticket]) for ticket in speakers if ticket in bench.answers}
+        step = bench.step()
+        for ticket, length in before.items():
+            assert len(bench.answers.get(ticket, bench.finished.get(ticket))) == length + 1
+        if before:
+            assert sum(len(run.tokens) for run in step.runs if run.is_prompt) <= 6
+
+
 class PlannerUnderFire(RuleBasedStateMachine):
     """Requests come, go and are cancelled at any moment; the memory is small."""
 

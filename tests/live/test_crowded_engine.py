@@ -120,19 +120,19 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def killer(seed, most):
+async def killer(seed, most, pause):
     """Kill the engine's process at random moments; return how often."""
     random_moment, kills = random.Random(seed), 0
     while kills < most:
-        await asyncio.sleep(random_moment.uniform(0.05, 0.6))
+        await asyncio.sleep(random_moment.uniform(*pause))
         for child in children():
             child.kill()
             kills += 1
     return kills
 
 
-@pytest.mark.parametrize(("seed", "most"), [(1, 4), pytest.param(2, 30, marks=pytest.mark.slow)])
-async def test_a_circle_outlives_its_engine_however_often_that_is_killed(seed, most):
+@pytest.mark.parametrize(("seed", "most", "pause"), [(1, 4, (0.05, 0.6)), pytest.param(2, 30, (1.0, 5.0), marks=pytest.mark.slow)])
+async def test_a_circle_outlives_its_engine_however_often_that_is_killed(seed, most, pause):
     settings = EngineSettings(model_path=rehearsal_model_path(), context_length=2048, threads=1, isolate=True)
     job = {"seats": 2, "rounds": ("opening", "exploration")}
     policy = FailurePolicy(strategy="wait-and-retry", backoff_s=0.01, patience_s=500)
@@ -140,7 +140,7 @@ async def test_a_circle_outlives_its_engine_however_often_that_is_killed(seed, m
     pool, heard, said = EnginePool(), EventRecorder(), []
     await pool.acquire(settings)
     expected = await held(pool, settings, QUESTIONS[0], **job)
-    killing = asyncio.create_task(killer(seed, most))
+    killing = asyncio.create_task(killer(seed, most, pause))
     while not killing.done():
         async with circle(pool, settings, **job, failure=policy) as made:
             made.bus.subscribe(heard, kinds.TurnFailed)
