@@ -36,8 +36,8 @@ class TellingServer(uvicorn.Server):
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def uvicorn_server(app: FastAPI, settings: ServerSettings, on_ready: OnReady | None = None) -> TellingServer:
-    """Return a server with our limits."""
+def uvicorn_server(app: FastAPI, settings: ServerSettings, on_ready: OnReady | None = None, *, plain: bool = False) -> TellingServer:
+    """Return a server with our limits; with `plain`, one that reads requests in pure Python whatever is installed."""
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -49,7 +49,7 @@ def uvicorn_server(app: FastAPI, settings: ServerSettings, on_ready: OnReady | N
         proxy_headers=False,
         ws="none",
         h11_max_incomplete_event_size=settings.max_header_bytes,
-        http=limited_protocol(settings.client_timeout_s, settings.max_header_bytes),
+        http=limited_protocol(settings.client_timeout_s, settings.max_header_bytes, plain=plain),
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, round(settings.grace_s)),
     )

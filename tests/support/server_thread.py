@@ -8,9 +8,9 @@ from mallku.server.serving import uvicorn_server
 
 
 @contextmanager
-def running(app, settings):
+def running(app, settings, *, plain=False):
     """Serve an app by uvicorn in a thread and give its address."""
-    server = uvicorn_server(app, settings)
+    server = uvicorn_server(app, settings, plain=plain)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
     while not server.started:
