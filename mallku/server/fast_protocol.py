@@ -1,9 +1,13 @@
 """Requests read by llhttp, through httptools."""
 
+import asyncio
+from typing import Any
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mallku.server.client_limits import ClientLimits
 from mallku.server.errors import Refusal
+from mallku.server.plain_protocol import PlainProtocol
 
 
 class FastProtocol(ClientLimits, HttpToolsProtocol):
@@ -13,6 +17,10 @@ class FastProtocol(ClientLimits, HttpToolsProtocol):
     _is_in_head = False
     _has_asked = False
 
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._parts = parts
+
     @property
     def is_waiting(self) -> bool:
         """Whether the head of a request is awaited."""
@@ -21,6 +29,9 @@ class FastProtocol(ClientLimits, HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on, unless a head grows beyond its limit: the parser would keep it all."""
         if self.transport.is_closing():
+            return
+        if self.is_waiting and not self._is_in_head and b"\r\nupgrade:" in data.lower():
+            self._hand_over(data)
             return
         super().data_received(data)
         if not self._is_in_head:
@@ -40,7 +51,13 @@ class FastProtocol(ClientLimits, HttpToolsProtocol):
         self._is_in_head, self._has_asked = False, True
         super().on_headers_complete()
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Answer as if no upgrade had been asked for. The parser reads nothing after such a request, so it is the connection's last."""
-        if self._has_asked:
-            self.cycle.keep_alive = False
+    def _hand_over(self, data: bytes) -> None:
+        """Let h11 read a connection that asks for an upgrade, as Java's client does: llhttp reads no body after such a head."""
+        self._stop_head_timer()
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        limits = {"client_timeout_s": self.client_timeout_s, "max_header_bytes": self.max_header_bytes}
+        protocol: asyncio.Protocol = type("LimitedPlainProtocol", (PlainProtocol,), limits)(**self._parts)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        protocol.data_received(data)

@@ -1,6 +1,7 @@
 """The gate every request passes before any route sees it: host, origin, key, rate, size and time."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
@@ -20,6 +21,8 @@ from mallku.server.settings import ServerSettings
 _OPEN_PATHS: Final = frozenset({"/health", "/docs", "/openapi.json"})
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+_DRAINED: Final = 64_000_000
+_DRAINING_S: Final = 2.0
 _EXPOSED: Final = "x-request-id, retry-after"
 _READ: Final = frozenset(
     {
@@ -180,11 +183,24 @@ class _Passage:
         """Answer with an error, unless an answer has begun."""
         if self.status:
             return
-        headers = (
-            refusal.headers if self._is_read or self._scope["method"] not in _BODY_METHODS else {**refusal.headers, "connection": "close"}
-        )
+        headers = refusal.headers
+        if not self._is_read and self._scope["method"] in _BODY_METHODS:
+            headers = {**headers, "connection": "close"}
+            await self._drain()
         body = error_body(refusal, request_id=self.request_id)
         await JsonResponse(body, status=refusal.status, headers=headers)(self._scope, self._receive, self.send)
+
+    async def _drain(self) -> None:
+        """Let the rest of a body pass for a moment: a connection closed before it is read takes our answer with it."""
+        if any(name == b"expect" for name, _ in self._scope["headers"]):
+            return
+        left = _DRAINED
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(_DRAINING_S, self._settings.client_timeout_s)):
+                while not self._is_read and left > 0:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    self._is_read = not message.get("more_body", False)
 
 
 def _read_head(scope: Scope, most: int) -> _Headers:
