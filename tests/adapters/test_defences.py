@@ -755,8 +755,8 @@ async def test_07_the_deadline_of_a_warm_model_is_the_one_that_is_kept(monkeypat
     async with StandIn([stream("yes"), Reply(before_s=60)]) as server:
         participant = OpenAICompatible(server.url)
         await said(participant)
-        with pytest.raises(DeadlineExceeded, match=r"said nothing for \d\.\d"):  # and not for the 50 s that were asked for
-            await said(participant)
+        with pytest.raises(DeadlineExceeded, match=r"said nothing for \d\.\d"):  # and not for the 20 s that were asked for
+            await said(participant, deadlines=Deadlines(first_token=20))
         await participant.close()
 
 
@@ -764,7 +764,7 @@ async def test_13_an_answer_far_beyond_its_cap_is_ended_and_kept():
     pieces = [f"{number} reasons. " for number in range(2000)]
     async with StandIn(Reply(body=[chunk(piece) for piece in pieces] * 2, kind="text/event-stream", hang=True)) as server:
         with pytest.raises(AnswerCutShort, match=r"far beyond the 8 tokens") as caught:
-            await run(server, max_tokens=8)
+            await run(server, max_tokens=8, deadlines=Deadlines(first_token=20, idle=5))
 
     assert caught.value.partial_text.startswith("0 reasons. 1 reasons.")
 
@@ -773,6 +773,6 @@ async def test_13_private_thoughts_without_end_are_ended_too():
     pieces = [chunk(reasoning=f"{number} doubts. ") for number in range(2000)]
     async with StandIn(Reply(body=pieces, kind="text/event-stream", hang=True)) as server:
         with pytest.raises(AnswerCutShort, match=r"far beyond the 8 tokens") as caught:
-            await run(server, max_tokens=8)
+            await run(server, max_tokens=8, deadlines=Deadlines(first_token=20, idle=5))
 
     assert caught.value.partial_text == ""
