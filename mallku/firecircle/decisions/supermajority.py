@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from math import ceil
 from typing import Final
 
 from mallku.dialogue.verdict import Ballot, Tally
@@ -32,11 +33,12 @@ def count_supermajority(ballots: Sequence[Ballot], labels: Sequence[str], thresh
     cast = sum(votes.values(), Fraction())
     winners = tuple(label for label in labels if cast and votes[label] >= threshold * cast)
     counted = sum(1 for ballot in ballots if ballot.choice is not None)
-    needed = in_words(threshold * cast)
+    whole = all(Fraction(ballot.weight).denominator == 1 for ballot in ballots)
+    needed = in_words(Fraction(ceil(threshold * cast)) if whole else threshold * cast)
     if winners:
         outcome = f"{winners[0]} has {in_words(votes[winners[0]])} of {in_words(cast)} votes cast; {needed} are needed, so it passes."
     else:
-        outcome = f"No option has {needed} of the {in_words(cast)} votes cast ({threshold} of them); nothing passes."
+        outcome = f"No option has {threshold} of the {in_words(cast)} votes cast, for which {needed} are needed; nothing passes."
     return Tally(
         rule=f"supermajority({threshold})",
         winners=winners,

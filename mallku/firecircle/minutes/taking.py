@@ -125,7 +125,8 @@ def _outcome(ballots: Sequence[BallotMinutes], *, secret: bool) -> tuple[Claim, 
     if verdict is None:
         return (Claim(text="The ballot was not counted, so nothing is decided.", turns=turns),)
     if not verdict.option:
-        return (Claim(text="The circle did not decide.", turns=turns), *(Claim(text=note) for note in verdict.notes))
+        notes = (Claim(text=note) for note in verdict.notes)
+        return (Claim(text="The circle did not decide.", turns=turns), *_figures(verdict), *notes)
     claims = [_decision(verdict, decided, turns), *(() if secret else _sides(verdict, decided))]
     if verdict.tie_break:
         claims.append(Claim(text=f"It was a tie. {verdict.tie_break}", turns=turns))
@@ -134,6 +135,14 @@ def _outcome(ballots: Sequence[BallotMinutes], *, secret: bool) -> tuple[Claim, 
     if before is not None and first is not None and decided is not first:
         claims.append(_against_before(before, first, verdict, decided))
     return tuple(claims)
+
+
+def _figures(verdict: Verdict) -> tuple[Claim, ...]:
+    """Say how the options stood where none was chosen."""
+    tally = verdict.tally
+    if tally is None or len(tally.support) < 2:  # noqa: PLR2004 - with one option there is nothing to compare
+        return ()
+    return (Claim(text=f"The count: {', '.join(f'{label} {figure:g}' for label, figure in tally.support.items())} {tally.support_unit}."),)
 
 
 def _decision(verdict: Verdict, decided: BallotMinutes, turns: tuple[str, ...]) -> Claim:
