@@ -7,6 +7,7 @@ from mallku.detectors.panel import Panel
 from mallku.detectors.plugins import installed_detectors
 from mallku.detectors.reason_index import ReasonIndex, reason_index
 from mallku.detectors.reciprocity import ReciprocityDetector
+from mallku.detectors.replies import answered, reply_matrix
 from mallku.detectors.resource_use import ResourceUse, ResourceUseDetector, resource_use
 from mallku.detectors.scoring import read_items, score_file, score_table, score_transcript, write_rows
 from mallku.detectors.sovereignty import SovereigntyDetector
@@ -29,6 +30,7 @@ __all__ = [
     "ToneDetector",
     "TopicDetector",
     "act_probabilities",
+    "answered",
     "conversation",
     "default_panel",
     "influence",
@@ -36,6 +38,7 @@ __all__ = [
     "judged_turn",
     "read_items",
     "reason_index",
+    "reply_matrix",
     "resource_use",
     "score",
     "score_file",
