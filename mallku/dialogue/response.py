@@ -10,6 +10,10 @@ Channel = Literal["text", "reasoning"]
 """Public text, or private reasoning that no peer ever sees."""
 
 
+EnergySource = Literal["rapl", "nvml", "rapl+nvml", "powermetrics", "estimate", "none"]
+"""Where an energy figure comes from: a counter of the processor, of NVIDIA accelerators, of both, another meter, an estimate, nowhere."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
     """A piece of an answer as it arrives."""
@@ -52,7 +56,7 @@ class Timings:
     """Accelerator memory in use, in bytes."""
     energy_j: float | None = None
     """Energy above idle, in joules."""
-    energy_source: Literal["rapl", "nvml", "powermetrics", "estimate", "none"] = "none"
+    energy_source: EnergySource = "none"
     """Where the energy figure comes from."""
     energy_uncertainty: float | None = None
     """Relative uncertainty of the energy figure."""

@@ -26,6 +26,10 @@ from mallku.events import kinds
 from mallku.firecircle.plan import FailurePolicy
 from mallku.firecircle.recorder import Recorder
 from mallku.firecircle.seat import Seat, derived_seed
+from mallku.meters import Meter
+
+ON_THIS_MACHINE: Final = frozenset({"in-process", "loopback"})
+"""Where words are made that this machine's meters can tell the cost of."""
 
 HOPELESS: Final = (EndpointRefused, ModelNotFound, RemoteAddressRefused, ModelFileError)
 """Errors after which the seat is lost at once: asking again can never help."""
@@ -65,11 +69,18 @@ class Asker:
     """Asks seats under a failure policy and records every attempt."""
 
     def __init__(
-        self, recorder: Recorder, policy: FailurePolicy, *, seed: int, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        recorder: Recorder,
+        policy: FailurePolicy,
+        *,
+        seed: int,
+        meter: Meter | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._recorder = recorder
         self._policy = policy
         self._seed = seed
+        self._meter = meter
         self._sleep = sleep
 
     async def ask(self, turn: Turn) -> Response | GaveUp:
@@ -129,6 +140,18 @@ class Asker:
             prompt_sha256=hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest(),
             prompt_chars=len(words),
         )
+        location = turn.seat.participant.facts.location
+        if self._meter is None or location not in ON_THIS_MACHINE:
+            return await self._answer(turn, settings)
+        window = self._meter.begin(in_process=location == "in-process")
+        try:
+            response = await self._answer(turn, settings)
+        except BaseException:
+            self._meter.end(window)
+            raise
+        return replace(response, timings=self._meter.end(window, response.timings))
+
+    async def _answer(self, turn: Turn, settings: GenerationSettings) -> Response:
         stream = turn.seat.participant.respond(turn.prompt, settings)
         async with aclosing(stream):  # type: ignore[type-var]
             async for part in stream:

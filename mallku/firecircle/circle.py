@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mallku.firecircle.convening import Convening
     from mallku.firecircle.deliberation import Deliberation
     from mallku.journal import Journal
+    from mallku.meters import Meter
 
 
 class FireCircle:
@@ -38,6 +39,7 @@ class FireCircle:
         journal: "Journal | str | Path | None" = None,
         bus: EventBus | None = None,
         panel: "Panel | None" = None,
+        meter: "Meter | None" = None,
         seed: int | None = None,
         allow_remote: bool = False,
     ) -> None:
@@ -48,6 +50,7 @@ class FireCircle:
             journal: Where the record goes: an open journal, a path, a database URL, `":memory:"`, or None for the user's own journal.
             bus: Carries the events; a new one if none is given.
             panel: Who scores the statements; the detectors that come with mallku if none is given.
+            meter: Measures what turns cost; one with the counters of this machine if none is given.
             seed: Seed of all orders, shuffles, ties and samplers; drawn and recorded if none is given.
             allow_remote: Whether participants at public addresses may take a seat.
         """
@@ -61,6 +64,7 @@ class FireCircle:
         """Who sits in the circle."""
         self._journal = journal
         self._panel = panel
+        self._meter = meter
         self._seed = seed
         self._allow_remote = allow_remote
         self._running = False
@@ -196,6 +200,7 @@ class FireCircle:
             bus=self.bus,
             control=self.control,
             panel=self._panel,
+            meter=self._meter,
             seed=self._seed,
             allow_remote=self._allow_remote,
         )

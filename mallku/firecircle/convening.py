@@ -1,7 +1,8 @@
 """Convening: from seats, plan and question to a recorded deliberation; or from a record that broke off to its end."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -33,6 +34,7 @@ from mallku.firecircle.session import run
 from mallku.firecircle.speaking import all_of
 from mallku.firecircle.state import fold
 from mallku.journal import Journal
+from mallku.meters import Meter, meter_here
 
 _ID_LETTERS: Final = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -74,6 +76,8 @@ class Convening:
     """The convener's hand."""
     panel: Panel | None
     """Who scores the statements; None for the detectors that come with mallku."""
+    meter: Meter | None
+    """Measures what turns cost; None for the counters of this machine."""
     seed: int | None
     """Seed of everything drawn by lot; None to draw one."""
     allow_remote: bool
@@ -83,13 +87,17 @@ class Convening:
         """Check, connect, record the call under the id `deliberation`, and run to the end."""
         question.check(self.plan)
         check_plan(self.plan, [seat.name for seat in self.seats])
+        async with self._metering() as meter:
+            return await self._convene(journal, question, deliberation, meter)
+
+    async def _convene(self, journal: Journal, question: Question, deliberation: str, meter: Meter) -> Deliberation:
         absent = await self._connect()
         earlier = await precedents(journal, question.text, most=self.plan.precedents)
         context = "\n\n".join(part for part in (question.context.strip(), earlier) if part)
         seed = self.seed if self.seed is not None else secrets.randbelow(2**31)
         async with journal.lease(deliberation):
             recorder = Recorder(deliberation, journal, self.bus, fold([]))
-            proceedings = Proceedings(plan=self.plan, seats=self.seats, recorder=recorder, control=self.control, seed=seed)
+            proceedings = Proceedings(plan=self.plan, seats=self.seats, recorder=recorder, control=self.control, seed=seed, meter=meter)
             convened = {
                 "question": question.text.strip(),
                 "context": context,
@@ -108,7 +116,7 @@ class Convening:
 
     async def take_up(self, journal: Journal, deliberation: str) -> Deliberation:
         """Fold the record, connect, and go on where it broke off. What has ended is returned as it is."""
-        async with journal.lease(deliberation):
+        async with self._metering() as meter, journal.lease(deliberation):
             state = fold(await journal.events(deliberation))
             if state.ended or state.convened is None:
                 return Deliberation.from_events(await journal.events(deliberation))
@@ -124,11 +132,24 @@ class Convening:
             recorder = Recorder(deliberation, journal, self.bus, state)
             plan = plan_from_data(state.convened.plan)
             seats = [next(seat for seat in self.seats if seat.name == name) for name in named]
-            proceedings = Proceedings(plan=plan, seats=seats, recorder=recorder, control=self.control, seed=state.convened.seed)
+            proceedings = Proceedings(
+                plan=plan, seats=seats, recorder=recorder, control=self.control, seed=state.convened.seed, meter=meter
+            )
             resumed = [(kinds.DeliberationResumed, {"open_turns": tuple(state.open_turns)})]
             lost = [(kinds.SeatLost, {"seat": name, "reason": str(error)}) for name, error in absent.items() if name not in state.lost]
             await recorder.record_all([*resumed, *lost])
             return await self._finish(journal, proceedings)
+
+    @asynccontextmanager
+    async def _metering(self) -> AsyncIterator[Meter]:
+        """Learn what the machine draws while nothing runs, before models are loaded; close the meter again if it is ours."""
+        meter = self.meter or meter_here()
+        try:
+            await meter.learn_idle()
+            yield meter
+        finally:
+            if self.meter is None:
+                meter.close()
 
     async def _finish(self, journal: Journal, proceedings: Proceedings) -> Deliberation:
         scoring = Scoring(proceedings.recorder, self.panel or default_panel())

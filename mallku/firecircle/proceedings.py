@@ -18,6 +18,7 @@ from mallku.firecircle.recorder import Recorder
 from mallku.firecircle.seat import Seat
 from mallku.firecircle.state import DeliberationState
 from mallku.firecircle.visibility import as_seen
+from mallku.meters import Meter
 
 RESTATED_WORDS = 120
 """A question up to this many words is restated in every turn; a longer one stands only at the top."""
@@ -30,7 +31,9 @@ class Stopped(Exception):
 class Proceedings:
     """The surroundings in which turns and ballots of one deliberation take place."""
 
-    def __init__(self, *, plan: Plan, seats: Sequence[Seat], recorder: Recorder, control: Control, seed: int) -> None:
+    def __init__(
+        self, *, plan: Plan, seats: Sequence[Seat], recorder: Recorder, control: Control, seed: int, meter: Meter | None = None
+    ) -> None:
         self.plan = plan
         """The procedure."""
         self.seats: Mapping[str, Seat] = {seat.name: seat for seat in seats}
@@ -41,7 +44,7 @@ class Proceedings:
         """The convener's hand."""
         self.seed = seed
         """Seed of everything that is drawn by lot."""
-        self.asker = Asker(recorder, plan.failure, seed=seed)
+        self.asker = Asker(recorder, plan.failure, seed=seed, meter=meter)
         """How seats are asked."""
         self._making_room = asyncio.Lock()
         self._blocks: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}

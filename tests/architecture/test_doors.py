@@ -13,6 +13,7 @@ DOORS = {
     "httpx2": ("mallku.catalog.guarded_client",),
     "llama_cpp": ("mallku.engine.binding",),
     "jinja2": ("mallku.engine.",),
+    "pynvml": ("mallku.meters.nvml",),
     "sqlalchemy": ("mallku.journal.",),
     "psycopg": ("mallku.journal.",),
     "redis": ("mallku.events.bridges.redis_streams",),

@@ -6,7 +6,7 @@ from tree import graph
 FLOORS = [
     {"errors", "dialogue"},
     {"events"},
-    {"wire", "catalog", "engine", "detectors", "journal", "tiny"},
+    {"wire", "catalog", "engine", "detectors", "journal", "meters", "tiny"},
     {"firecircle"},
     {"assembly", "testing"},
     {"server", "console", "notebook", "studies"},
