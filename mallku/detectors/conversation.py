@@ -2,18 +2,20 @@
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 
 from mallku.detectors.detector import JudgedTurn
 from mallku.detectors.edges import matter
 from mallku.detectors.reading import read
-from mallku.detectors.reciprocity import uptake
+from mallku.detectors.reciprocity import LOOKS_BACK, uptake
 from mallku.dialogue.transcript import Statement
 
 HEARD = 0.5
 """Strength of uptake from which on a turn counts as heard."""
+
+_BASELINES = ("uptake", "reciprocity", "get_gini")
 
 Matrix = tuple[tuple[float, ...], ...]
 """Uptake of the column's speaker by the row's speaker."""
@@ -49,6 +51,10 @@ class Conversation:
     """Speakers none of whose turns was taken up."""
     baseline_z: float | None
     """Distance of the total uptake from conversations whose earlier turns are shuffled, in standard deviations; near 0 for monologues."""
+    reciprocity_z: float | None
+    """The same for mutual uptake."""
+    get_gini_z: float | None
+    """The same for how unequally uptake is got."""
 
     @property
     def least_heard(self) -> float | None:
@@ -57,18 +63,27 @@ class Conversation:
         return min(known, default=None)
 
 
-def conversation(statements: Sequence[Statement], *, permutations: int = 200, seed: int = 0) -> Conversation:
-    """Compute the figures of a conversation. The baseline is drawn with `seed`; 0 permutations leave it out."""
+def conversation(statements: Sequence[Statement], *, at_once: Collection[int] = (), permutations: int = 200, seed: int = 0) -> Conversation:
+    """Compute the figures of a conversation.
+
+    Args:
+        statements: What was said, oldest first.
+        at_once: Indexes of the rounds in which all spoke at once, so that nobody could take up what was said in the same round.
+        permutations: Draws of the chance baseline; 0 leaves it out.
+        seed: Seed of these draws.
+    """
     said = tuple(statement for statement in statements if statement.text.strip())
-    speakers = tuple(dict.fromkeys(statement.seat for statement in said))
+    speakers = tuple(dict.fromkeys(statement.seat for statement in statements))
     words = {name: sum(len(read(one.text).words) for one in said if one.seat == name) for name in speakers}
     total = sum(words.values())
     shares = {name: count / total for name, count in words.items()} if total else dict.fromkeys(speakers, 0.0)
-    strengths = _uptakes(said)
+    could_hear = _could_hear(said, frozenset(at_once))
+    strengths = _uptakes(said, could_hear)
     matrix = _matrix(said, strengths, speakers)
     give = {name: sum(matrix[row]) for row, name in enumerate(speakers)}
     get = {name: sum(line[column] for line in matrix) for column, name in enumerate(speakers)}
     heard = _heard(said, strengths, speakers)
+    standing = _baseline(said, speakers, could_hear, permutations, seed)
     return Conversation(
         speakers=speakers,
         shares=shares,
@@ -82,7 +97,9 @@ def conversation(statements: Sequence[Statement], *, permutations: int = 200, se
         get_gini=gini(list(get.values())),
         heard=heard,
         never_heard=tuple(name for name in speakers if heard[name] == 0),
-        baseline_z=_baseline(said, permutations, seed),
+        baseline_z=standing["uptake"],
+        reciprocity_z=standing["reciprocity"],
+        get_gini_z=standing["get_gini"],
     )
 
 
@@ -112,12 +129,20 @@ def mutuality(matrix: Matrix) -> float | None:
     return 2 * sum(min(matrix[row][column], matrix[column][row]) for row, column in pairs) / total
 
 
-def _uptakes(said: Sequence[Statement]) -> list[list[tuple[int, float]]]:
+def _could_hear(said: Sequence[Statement], at_once: frozenset[int]) -> list[int]:
+    """For each statement how many of the first ones its speaker could have heard."""
+    begins: dict[int, int] = {}
+    for index, statement in enumerate(said):
+        begins.setdefault(statement.round_index, index)
+    return [begins[one.round_index] if one.round_index in at_once else index for index, one in enumerate(said)]
+
+
+def _uptakes(said: Sequence[Statement], could_hear: Sequence[int]) -> list[list[tuple[int, float]]]:
     """For each statement the positions of earlier ones it takes up, with the strength."""
     positions = {id(statement): index for index, statement in enumerate(said)}
     found: list[list[tuple[int, float]]] = []
     for index, statement in enumerate(said):
-        result = uptake(JudgedTurn(statement=statement, previous=tuple(said[:index])))
+        result = uptake(JudgedTurn(statement=statement, previous=tuple(said[: could_hear[index]])))
         edges = zip(result.strengths, result.earlier, strict=True)
         found.append([(positions[id(earlier)], strength) for strength, earlier in edges])
     return found
@@ -146,23 +171,52 @@ def _heard(said: Sequence[Statement], strengths: list[list[tuple[int, float]]], 
     return heard
 
 
-def _baseline(said: Sequence[Statement], permutations: int, seed: int) -> float | None:
-    """Compare the words and fields taken up from the true previous turn with those from a turn drawn at random."""
-    linked = [(index, _last_other(said, index)) for index in range(len(said))]
-    pairs = [(index, other) for index, other in linked if other is not None]
-    if permutations < 1 or len(pairs) < 3:  # noqa: PLR2004 - fewer exchanges have no distribution
-        return None
+def _baseline(
+    said: Sequence[Statement], speakers: Sequence[str], could_hear: Sequence[int], permutations: int, seed: int
+) -> dict[str, float | None]:
+    """Compare what is taken up from the true earlier turns with what is taken up where other turns are put in their place.
+
+    Each turn is linked to the one it is most like among the last turns of others. In a draw every one of these is replaced by a turn of
+    anybody but the speaker, and stands for its old author: who could take up whom stays, only what was said is shuffled. Likeness of
+    words and fields stands for uptake here, since whole comparisons of 200 shuffles would take minutes.
+    """
+    linked = [(index, _last_others(said, index, could_hear[index])) for index in range(len(said))]
+    linked = [(index, earlier) for index, earlier in linked if earlier]
+    if permutations < 1 or len(linked) < 3:  # noqa: PLR2004 - fewer exchanges have no distribution
+        return dict.fromkeys(_BASELINES)
     overlap = _cached_overlap(said)
-    true = fmean(overlap(index, other) for index, other in pairs)
+    place = {name: index for index, name in enumerate(speakers)}
+
+    def figures(pick: Callable[[int, int], int]) -> tuple[float, float | None, float | None]:
+        matrix = [[0.0] * len(speakers) for _ in speakers]
+        for index, earlier in linked:
+            strength, other = max((overlap(index, pick(index, other)), other) for other in earlier)
+            matrix[place[said[index].seat]][place[said[other].seat]] += strength
+        return sum(map(sum, matrix)), mutuality(tuple(map(tuple, matrix))), gini([sum(column) for column in zip(*matrix, strict=True)])
+
     rng = random.Random(seed)
-    choices = {index: [other for other, one in enumerate(said) if one.seat != said[index].seat] for index, _ in pairs}
-    drawn = [fmean(overlap(index, rng.choice(choices[index])) for index, _ in pairs) for _ in range(permutations)]
-    spread = pstdev(drawn)
-    return (true - fmean(drawn)) / spread if spread > 1e-9 else 0.0  # noqa: PLR2004 - a spread of nothing
+    everybody = range(len(said))
+    choices = {
+        index: [other for other in everybody if said[other].seat != said[index].seat and not could_hear[index] <= other <= index]
+        for index, _ in linked
+    }
+    true = figures(lambda _, other: other)
+    drawn = [figures(lambda index, _: rng.choice(choices[index])) for _ in range(permutations)]
+    return {name: _standing(figure, column) for name, figure, column in zip(_BASELINES, true, zip(*drawn, strict=True), strict=True)}
 
 
-def _last_other(said: Sequence[Statement], index: int) -> int | None:
-    return next((earlier for earlier in range(index - 1, -1, -1) if said[earlier].seat != said[index].seat), None)
+def _standing(true: float | None, drawn: Sequence[float | None]) -> float | None:
+    """Return how many standard deviations a figure stands above those drawn."""
+    known = [figure for figure in drawn if figure is not None]
+    if true is None or not known:
+        return None
+    spread = pstdev(known)
+    return (true - fmean(known)) / spread if spread > 1e-9 else 0.0  # noqa: PLR2004 - a spread of nothing
+
+
+def _last_others(said: Sequence[Statement], index: int, heard: int) -> list[int]:
+    """Return the last turns of others that a speaker could have heard, as many as uptake looks back on."""
+    return [earlier for earlier in range(heard - 1, -1, -1) if said[earlier].seat != said[index].seat][:LOOKS_BACK]
 
 
 def _cached_overlap(said: Sequence[Statement]) -> Callable[[int, int], float]:

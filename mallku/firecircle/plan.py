@@ -155,6 +155,8 @@ class Plan:
     """How many earlier decisions on the matter are laid before the circle, from the same journal."""
     min_seats: int = 1
     """Fewest seats with which the deliberation goes on."""
+    grams_co2_per_kwh: float | None = None
+    """Carbon intensity of the power here, in grams of CO2 equivalent per kilowatt hour; without it the minutes tell joules only."""
 
     def __post_init__(self) -> None:
         """Refuse a plan without rounds."""

@@ -1,4 +1,5 @@
 import math
+import random
 
 import pytest
 
@@ -34,6 +35,33 @@ MONOLOGUES = talk(
 def test_answers_stand_above_the_chance_baseline_and_monologues_do_not():
     assert conversation(ANSWERING).baseline_z > 0.5
     assert abs(conversation(MONOLOGUES).baseline_z) < 1.7
+
+
+def polite(seed):
+    """Return monologues in which everybody is nice to everybody and nobody takes anything up."""
+    topics = {
+        "Ada": ["Sonnets have fourteen lines.", "A rhyme may be slant.", "Haiku count syllables.", "Ballads tell of storms."],
+        "Bo": ["Goalkeepers wear gloves.", "The league begins in August.", "Penalties are cruel.", "A striker needs luck."],
+        "Cy": ["Onions fry slowly.", "Garlic burns in hot oil.", "Bread wants a long rest.", "Salt the water well."],
+        "Di": ["Comets have two tails.", "Jupiter outshines Vega.", "The moon is drifting off.", "Mars was wet once."],
+    }
+    thanks = ["Thank you, everyone, what a wonderful round.", "I am grateful for all these views.", "Beautifully said, all of you."]
+    drawn = random.Random(seed)  # always thanking in turn would make true neighbours less alike than chance
+    names = drawn.sample(sorted(topics), 4)
+    return talk(*((name, f"{drawn.choice(thanks)} {topics[name][number]}") for number in range(4) for name in names))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_polite_monologues_stand_near_zero_in_every_figure(seed):
+    found = conversation(polite(seed))
+    for z in (found.baseline_z, found.reciprocity_z, found.get_gini_z):
+        assert abs(z) < 3
+
+
+def test_what_was_said_at_the_same_time_is_not_taken_up():
+    said = talk(("Ada", "The valve of the pump broke."), ("Bo", "The valve of the pump must be mended, Ada."), ("Cy", "Maize is high."))
+    assert conversation(said, permutations=0).get["Ada"] > 0.4
+    assert conversation(said, at_once=[0], permutations=0).get["Ada"] == 0
 
 
 def test_in_monologues_nobody_is_heard_and_in_an_exchange_everybody_is():

@@ -7,7 +7,7 @@ from mallku.firecircle.minutes.blocks import Block, Code, Heading, Items, Line, 
 from mallku.firecircle.minutes.front_page import links
 from mallku.firecircle.minutes.rule_words import rule_in_words
 from mallku.firecircle.minutes.seats import PLACES
-from mallku.firecircle.minutes.values import BallotMinutes, Change, Contribution, MeanScore, Measure, Minutes, RoundMinutes
+from mallku.firecircle.minutes.values import BallotMinutes, Change, Contribution, MeanScore, Measure, Minutes, RoundMinutes, Spending
 
 STAGES = {
     "before": "The private ballot before the exchange",
@@ -31,6 +31,7 @@ def details(minutes: Minutes) -> Iterator[Block]:
         yield from _ballot(ballot)
     yield from _changes(minutes)
     yield from _scores(minutes)
+    yield from _exchange(minutes)
     yield from _spending(minutes)
     yield from _seats(minutes)
     yield from _record(minutes)
@@ -205,6 +206,44 @@ def _scores(minutes: Minutes) -> Iterator[Block]:
     yield Table("Mean scores", ("Seat", *(dimension.replace("_", " ") for dimension in dimensions)), tuple(rows))
 
 
+def _exchange(minutes: Minutes) -> Iterator[Block]:
+    """Show the talk as a whole: what each seat said, took up and had taken up."""
+    found = minutes.conversation
+    if found is None:
+        return
+    rows = tuple(
+        (
+            (Strong(name),),
+            (Text(f"{found.shares[name]:.0%}"),),
+            (Text(f"{found.give[name]:.1f}"),),
+            (Text(f"{found.get[name]:.1f}"),),
+            (Text(_figure(found.balance[name])),),
+            (Text("nobody spoke after" if found.heard[name] is None else f"{found.heard[name]:.0%}"),),
+            (Text(_figure(minutes.influence.get(name))),),
+        )
+        for name in found.speakers
+    )
+    yield Heading(2, (Text("Who took up whom"),))
+    unheard = f" Never taken up: {', '.join(found.never_heard)}." if found.never_heard else ""
+    told = (
+        f"Evenness of speaking {_figure(found.evenness)}, Gini {_figure(found.gini)}; mutual uptake {_figure(found.reciprocity)} "
+        f"(z {_figure(found.reciprocity_z)}). Against the same talk with its turns shuffled, uptake stands at z = "
+        f"{_figure(found.baseline_z)}; about 0 is what monologues side by side give.{unheard}"
+    )
+    yield Paragraph((Text(told),))
+    header = ("Seat", "Words", "Takes up", "Is taken up", "Balance", "Turns heard", "Influence on the outcome (z)")
+    yield Table("Uptake by seat", header, rows)
+    matrix = tuple(
+        ((Strong(name),), *((Text("" if row == column else f"{figure:.1f}"),) for column, figure in enumerate(found.matrix[row])))
+        for row, name in enumerate(found.speakers)
+    )
+    yield Table("The row takes up the column", ("", *found.speakers), matrix)
+
+
+def _figure(figure: float | None) -> str:
+    return "unknown" if figure is None else f"{figure:.2f}"
+
+
 def _mean(mean: MeanScore | None) -> str:
     if mean is None or mean.value is None:
         return "unscored"
@@ -214,16 +253,34 @@ def _mean(mean: MeanScore | None) -> str:
 def _spending(minutes: Minutes) -> Iterator[Block]:
     yield Heading(2, (Text("What it took"),))
     elapsed = (minutes.last_at - minutes.convened_at).total_seconds()
-    yield Paragraph((Text(f"From the call to the last event: {elapsed:,.0f} seconds."),))
-    rows: list[tuple[Line, ...]] = []
-    for seat, spent in minutes.spending.items():
-        measures = (spent.prompt_tokens, spent.cached_tokens, spent.answer_tokens, spent.seconds, spent.joules)
-        figures: list[Line] = [(Text(str(spent.requests)),), *((Text(measured(one)),) for one in measures)]
-        rows.append(((Strong(seat or "The circle"),), *figures))
-    header = ("Seat", "Answers", "Prompt tokens", "of these cached", "Answer tokens", "Seconds", "Joules")
-    yield Table("Tokens, seconds and energy", header, tuple(rows))
+    yield Paragraph((Text(f"From the call to the last event: {elapsed:,.0f} seconds. {_energy(minutes)}"),))
+    header = ("Answers", "Prompt tokens", "of these cached", "Answer tokens", "Tokens a second", "Seconds", "Processor seconds", "Joules")
+    seats = tuple(((Strong(seat or "The circle"),), *_measures(spent)) for seat, spent in minutes.spending.items())
+    yield Table("Tokens, seconds and energy by seat", ("Seat", *header), seats)
+    rounds = tuple(((Strong(f"Round {index + 1}"),), *_measures(spent)) for index, spent in minutes.round_spending.items())
+    if rounds:
+        yield Table("The statements of each round", ("Round", *header), rounds)
     if any(spent.estimated for spent in minutes.spending.values()):
         yield Paragraph((Text("Some token counts are estimates."),))
+
+
+def _measures(spent: Spending) -> tuple[Line, ...]:
+    speed = Measure(value=spent.tokens_per_second)
+    told = (spent.prompt_tokens, spent.cached_tokens, spent.answer_tokens, speed, spent.seconds, spent.cpu_seconds, spent.joules)
+    return ((Text(str(spent.requests)),), *((Text(measured(one)),) for one in told))
+
+
+def _energy(minutes: Minutes) -> str:
+    """Say what the whole deliberation used, where the figure comes from and how sure it is."""
+    used = minutes.spending[""]
+    peak = f" Its models took up to {used.peak_memory_bytes / 2**20:,.0f} MiB of memory." if used.peak_memory_bytes else ""
+    peak += f" They held up to {used.accelerator_bytes / 2**20:,.0f} MiB of accelerator memory." if used.accelerator_bytes else ""
+    if used.joules.value is None:
+        return f"Its energy is unknown: nothing could be read that counts it.{peak}"
+    doubt = "" if used.energy_uncertainty is None else f", give or take {used.energy_uncertainty:.0%}"
+    what = "The decision" if minutes.verdict and minutes.verdict.option else "It"
+    carbon = "" if minutes.co2_grams is None else f" At the carbon intensity of the plan that is {minutes.co2_grams:.3g} g of CO2."
+    return f"{what} took {measured(used.joules)} joules above idle ({used.energy_source}{doubt}).{carbon}{peak}"
 
 
 def measured(measure: Measure) -> str:

@@ -12,7 +12,8 @@ from mallku.firecircle.independence import shared_weights
 from mallku.firecircle.minutes.arguments import agreed_points, arguments_of, deciding, dissent_of, open_points
 from mallku.firecircle.minutes.ballots import ballots_of
 from mallku.firecircle.minutes.blocks import shortened
-from mallku.firecircle.minutes.figures import mean_scores, spending
+from mallku.firecircle.minutes.exchange import conversation_of, influence_of
+from mallku.firecircle.minutes.figures import CIRCLE, co2_grams, mean_scores, round_spending, spending
 from mallku.firecircle.minutes.ledger import changes_of, comparable, conformity_of
 from mallku.firecircle.minutes.links import checked
 from mallku.firecircle.minutes.rounds import rounds_of
@@ -41,6 +42,7 @@ def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
     ballots = ballots_of(recorded, state)
     decided = deciding(ballots)
     dissent = dissent_of(recorded)
+    spent = spending(state)
     minutes = Minutes(
         question=convened.question,
         context=convened.context,
@@ -66,7 +68,11 @@ def take_minutes(events: Sequence[AnyEvent], *, head: str = "") -> Minutes:
         rounds=rounds_of(recorded, state),
         ballots=ballots,
         scores=mean_scores(state),
-        spending=spending(state),
+        spending=spent,
+        round_spending=round_spending(state),
+        co2_grams=co2_grams(state, spent[CIRCLE]),
+        conversation=conversation_of(state),
+        influence=influence_of(state, decided.verdict if decided else None),
         resumed_at=tuple(event.at for event in recorded if isinstance(event, kinds.DeliberationResumed)),
         turns=(),
         record=Record(

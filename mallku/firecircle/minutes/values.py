@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from mallku.detectors import Conversation
 from mallku.dialogue.participant import Location
 from mallku.dialogue.transcript import Option
 from mallku.dialogue.verdict import SpoiledBallot, Tally, Verdict
@@ -49,6 +50,18 @@ class Spending:
     """Seconds from each request to the end of its answer, added up; seats that answered at once overlap."""
     joules: Measure
     """Energy above idle."""
+    cpu_seconds: Measure
+    """Processor seconds, where the engine ran in this process."""
+    tokens_per_second: float | None
+    """Tokens written per second waited, over the requests of which both are known."""
+    peak_memory_bytes: int | None
+    """Largest resident memory of a process that ran a model here."""
+    accelerator_bytes: int | None
+    """Largest accelerator memory that such a process held."""
+    energy_source: str
+    """Which counters the joules come from, or `none`."""
+    energy_uncertainty: float | None
+    """Relative uncertainty of the joules."""
     estimated: bool = False
     """Whether some of the tokens are estimates."""
 
@@ -321,6 +334,15 @@ class Minutes:
     """Mean scores by seat and dimension; the circle's weighted mean stands under an empty name."""
     spending: Mapping[str, Spending]
     """What was used by seat; the total stands under an empty name."""
+    round_spending: Mapping[int, Spending]
+    """What the statements of each round used, by its index; ballots, floor answers, dissent and summary are in the total only."""
+    co2_grams: float | None
+    """Grams of CO2 equivalent of the joules, at the carbon intensity that the plan names; None without both."""
+    conversation: Conversation | None
+    """Who spoke how much, who took up whom and who was never heard; None with fewer than two speakers."""
+    influence: Mapping[str, float | None]
+    """By seat, how much more of what it said before is found in the outcome's text than in a random mix of all that was said, in
+    standard deviations."""
     resumed_at: tuple[datetime, ...]
     """When it went on after breaking off."""
     turns: tuple[str, ...]

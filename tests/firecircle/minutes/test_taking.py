@@ -8,7 +8,7 @@ from scripted_seats import seated
 
 from mallku.dialogue.response import Response, Timings, Usage
 from mallku.errors import JournalDamaged
-from mallku.events.kinds import DeliberationConvened, PositionChanged, SeatSubstituted, SummaryWritten
+from mallku.events.kinds import DeliberationConvened, PositionChanged, RoundOpened, SeatSubstituted, SummaryWritten
 from mallku.firecircle import DecisionPlan, FireCircle, Plan, RoundPlan
 from mallku.firecircle.decisions.rules import RULE_NAMES
 from mallku.firecircle.minutes import broken_links, take_minutes, to_html, to_json, to_markdown, unsupported_quotes
@@ -283,3 +283,52 @@ async def test_a_stranger_reads_who_stood_where_and_what_the_rule_and_the_labels
 @pytest.mark.parametrize("rule", RULE_NAMES)
 def test_every_rule_is_said_in_words(rule):
     assert rule_in_words(rule.replace("SEAT", "Ada"))
+
+
+async def test_joules_come_with_source_doubt_round_and_carbon():
+    timings = Timings(total_s=2.0, energy_j=1800.0, energy_source="rapl", energy_uncertainty=0.1, cpu_s=3.0, peak_rss_bytes=2**30)
+    answer = Response(text="Yes, the well is ours.", usage=Usage(prompt_tokens=5, completion_tokens=10), timings=timings)
+    plan = Plan(rounds=(RoundPlan(kind="opening"),) * 2, decision=DecisionPlan(rule="none"), grams_co2_per_kwh=400.0)
+    circle = FireCircle(plan=plan, journal=":memory:", seed=1)
+    for name in ("Ada", "Ben"):
+        circle.add_participant(ScriptedParticipant([answer]), name=name)
+    minutes = take_minutes((await circle.deliberate("Well?")).events)
+    used = minutes.spending[""]
+
+    assert (used.joules.value, used.energy_source, used.energy_uncertainty) == (7200, "rapl", pytest.approx(0.1))
+    assert (used.cpu_seconds.value, used.peak_memory_bytes, used.tokens_per_second) == (12, 2**30, 5)
+    assert {index: one.joules.value for index, one in minutes.round_spending.items()} == {0: 3600, 1: 3600}
+    assert minutes.co2_grams == pytest.approx(7200 / 3.6e6 * 400)
+    told = to_markdown(minutes)
+    assert "7,200 joules above idle (rapl, give or take 10%)" in told
+    assert "0.8 g of CO2" in told
+
+
+async def test_without_every_figure_there_is_no_carbon_and_without_any_no_joules():
+    answer = Response(text="Yes.", timings=Timings(energy_j=10.0, energy_source="rapl"))
+    plan = Plan(rounds=(RoundPlan(kind="opening"),), decision=DecisionPlan(rule="none"), grams_co2_per_kwh=400.0)
+    circle = FireCircle(plan=plan, journal=":memory:", seed=1)
+    circle.add_participant(ScriptedParticipant([answer]), name="Ada")
+    circle.add_participant(ScriptedParticipant(["No."]), name="Ben")
+    minutes = take_minutes((await circle.deliberate("Well?")).events)
+
+    assert minutes.co2_grams is None
+    assert "at least 10 joules" in to_markdown(minutes)
+    assert minutes.spending["Ben"].energy_source == "none"
+
+
+def test_the_talk_as_a_whole_stands_in_the_minutes(rich, minutes):
+    found = minutes.conversation
+
+    assert set(found.speakers) <= {"Ada", "Ben", "Cleo", "Dov"}
+    assert found.get["Ada"] > 0
+    told = to_markdown(minutes)
+    assert "Who took up whom" in told
+    assert "The row takes up the column" in told
+
+
+def test_sealed_openings_take_nothing_up(rich):
+    opened = [event for event in rich.events if isinstance(event, RoundOpened)]
+    until = next(place for place, event in enumerate(rich.events) if event is opened[1])
+
+    assert sum(take_minutes(rich.events[:until]).conversation.give.values()) == 0
