@@ -1,7 +1,7 @@
 """What we notice in statements: detectors, each score with the evidence it rests on."""
 
 from mallku.detectors.conversation import Conversation, conversation, influence
-from mallku.detectors.default import default_panel, score
+from mallku.detectors.default import default_panel, full_panel, score
 from mallku.detectors.detector import Detector, JudgedTurn, Said, judged_turn
 from mallku.detectors.panel import Panel
 from mallku.detectors.plugins import installed_detectors
@@ -33,6 +33,7 @@ __all__ = [
     "answered",
     "conversation",
     "default_panel",
+    "full_panel",
     "influence",
     "installed_detectors",
     "judged_turn",

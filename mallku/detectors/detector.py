@@ -46,6 +46,15 @@ class Detector(Protocol):
         ...
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A detector that needs something first which takes its time, such as vectors from a model."""
+
+    async def prepare(self, turn: JudgedTurn, /) -> None:
+        """Get what `judge` needs for this turn and keep it. A detector that was not prepared judges without it, and its tiers say so."""
+        ...
+
+
 Said = Statement | tuple[str, str] | Mapping[str, str]
 """An earlier turn: a statement, a pair of speaker and text, or a mapping with `speaker` and `text`."""
 

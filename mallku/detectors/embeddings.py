@@ -1,15 +1,22 @@
 """Sentence embeddings for reciprocity: an optional third tier through any function that turns texts into vectors."""
 
+import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from mallku.detectors.detector import JudgedTurn
 from mallku.detectors.reciprocity import ENGAGED, LOOKS_BACK, ReciprocityDetector
 from mallku.dialogue.score import Evidence, Score
 
-Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
-"""Turns texts into vectors of one length; called once per statement, and it may take its time."""
+Vectors = Sequence[Sequence[float]]
+"""One vector for each text, all of one length."""
+
+Embed = Callable[[Sequence[str]], Vectors | Awaitable[Vectors]]
+"""Turns texts into vectors, at once or as a coroutine; asked once for every text, and it may take its time."""
+
+_KEPT = 4096
 
 WEIGHT = 0.6
 """How much a contrast of 1 adds to the score. Set by judgement: no embedding model comes with mallku to fit it on."""
@@ -31,16 +38,28 @@ class EmbeddedReciprocityDetector:
         """Take the function that makes vectors, and the detector of the tiers below."""
         self._embed = embed
         self._below = below or ReciprocityDetector()
+        self._known: OrderedDict[str, Sequence[float]] = OrderedDict()
+
+    async def prepare(self, turn: JudgedTurn) -> None:
+        """Have the texts of a turn turned into vectors, those that are not known yet."""
+        wanted = self._unknown(turn)
+        if wanted:
+            found = self._embed(wanted)
+            self._keep(wanted, await found if inspect.isawaitable(found) else found)
 
     def judge(self, turn: JudgedTurn) -> Score:
-        """Judge as the tiers below do, then move the figure by the largest contrast."""
+        """Judge as the tiers below do, then move the figure by the largest contrast.
+
+        Without vectors, because they come from a coroutine and nobody has called `prepare`, the tiers below speak alone.
+        """
         score = self._below.judge(turn)
         earlier = turn.others[-LOOKS_BACK:]
         capped = any(one.label in ("parrot", "thanks-only", "false-attribution", "word-list", "empty") for one in score.evidence)
         if score.value is None or capped or not earlier:
             return score
-        texts = [turn.statement.text, *(statement.text for statement in earlier), *([turn.question] if turn.question else [])]
-        vectors = self._embed(texts)
+        vectors = self._vectors(turn)
+        if vectors is None:
+            return score
         near = [cosine(vectors[0], vector) for vector in vectors[1:]]
         contrasts = [near[index] - _mean_without(near, index) for index in range(len(earlier))]
         step = max(-BOUND, min(BOUND, WEIGHT * max(contrasts)))
@@ -54,6 +73,31 @@ class EmbeddedReciprocityDetector:
             Evidence(label="embedding-contrast", contribution=value - score.value, measured=max(contrasts), unit="cosine"),
         )
         return replace(score, value=value, raw=value, evidence=evidence, engages=tuple(engages.items()), tiers=(*score.tiers, TIER))
+
+    def _vectors(self, turn: JudgedTurn) -> list[Sequence[float]] | None:
+        wanted = self._unknown(turn)
+        if wanted:
+            found = self._embed(wanted) if not inspect.iscoroutinefunction(self._embed) else None
+            if found is None or inspect.isawaitable(found):
+                if inspect.iscoroutine(found):
+                    found.close()
+                return None
+            self._keep(wanted, found)
+        return [self._known[text] for text in _texts(turn)]
+
+    def _unknown(self, turn: JudgedTurn) -> list[str]:
+        return [text for text in dict.fromkeys(_texts(turn)) if text not in self._known]
+
+    def _keep(self, texts: Sequence[str], vectors: Vectors) -> None:
+        self._known.update(zip(texts, vectors, strict=True))
+        while len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+
+
+def _texts(turn: JudgedTurn) -> list[str]:
+    """Return the statement, the earlier turns compared, and the question if there is one."""
+    earlier = [statement.text for statement in turn.others[-LOOKS_BACK:]]
+    return [turn.statement.text, *earlier, *([turn.question] if turn.question else [])]
 
 
 def cosine(one: Sequence[float], other: Sequence[float]) -> float:

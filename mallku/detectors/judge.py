@@ -2,12 +2,19 @@
 
 import json
 import secrets
-from dataclasses import replace
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib.resources import files
 from typing import Any
 
 from mallku.detectors.detector import JudgedTurn
+from mallku.detectors.lexicon import LANGUAGES
+from mallku.detectors.reading import read
 from mallku.dialogue.participant import Participant, whole_response
 from mallku.dialogue.prompt import GenerationSettings, Prompt
+from mallku.dialogue.response import Response, Timings, Usage
 from mallku.dialogue.score import Evidence, Score, TurnScores
 from mallku.errors import ConfigurationError
 
@@ -15,6 +22,16 @@ BOUND = 0.3
 """The judge moves a score by no more than this."""
 TIER = 4
 """The tier of a judge."""
+AUDITED = 0.05
+"""Share of the statements that are read although nothing speaks for it."""
+DISAGREES = 0.35
+"""From this step on between a classifier's figure and what the rules allow, the tiers disagree."""
+LONG_WORDS = 120
+"""A statement of more words is long."""
+MOVED = ("sovereignty", "reciprocity")
+"""Dimensions that a judge may move."""
+CORRECTIONS = frozenset({"parrot", "thanks-only", "false-attribution", "word-list", "empty", "bounds", "tier-2"})
+"""Labels of the evidence by which one tier corrects another."""
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -41,7 +58,66 @@ _RECIPROCITY = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What came of asking a judge."""
+
+    scores: TurnScores
+    """The scores, moved if the verdicts could be trusted, else as they were."""
+    told: str
+    """What came of it, in a sentence."""
+    usage: Usage = field(default_factory=Usage)
+    """Tokens of the judge's answers."""
+    timings: Timings = field(default_factory=Timings)
+    """Seconds and resources of the judge's answers."""
+
+
+def occasion(turn: JudgedTurn, scores: TurnScores, *, draw: float) -> str:
+    """Return why a judge should read a statement, or empty if the tiers below are enough.
+
+    `draw` is a number in 0..1 drawn for the statement; below `AUDITED` it is read to see how good the tiers below are.
+    """
+    text = turn.statement.text
+    reading = read(text)
+    if not any(score.value is not None for score in scores.scores if score.dimension in MOVED):
+        return ""
+    if any(abs(one.contribution) > DISAGREES for score in scores.scores for one in score.evidence if one.label in CORRECTIONS):
+        return "the tiers disagree"
+    if len(reading.words) > LONG_WORDS:
+        return "it is long"
+    if reading.words and not reading.language:
+        return "its language has no word lists"
+    if any("sarcasm" in one.label for score in scores.scores for one in score.evidence) or _sounds_ironic(text):
+        return "it may be ironic"
+    return "it was drawn for an audit" if draw < AUDITED else ""
+
+
+def _sounds_ironic(text: str) -> bool:
+    """Whether the wording has a cue of irony, in one of the languages with word lists."""
+    said = f" {' '.join(text.lower().split())} "
+    return any(f" {phrase}" in said for phrase in _ironic_phrases())
+
+
+@lru_cache(maxsize=1)
+def _ironic_phrases() -> tuple[str, ...]:
+    tables = [tomllib.loads((files("mallku.detectors") / "data" / "lexicon" / f"{name}.toml").read_text("utf-8")) for name in LANGUAGES]
+    return tuple(phrase for table in tables for phrase in _listed(table, "sarcasm"))
+
+
+def _listed(table: Any, name: str) -> list[str]:
+    """Return a list of phrases, wherever in a table of word lists it stands."""
+    found: list[str] = []
+    for key, value in table.items() if isinstance(table, dict) else ():
+        found.extend(value if key == name and isinstance(value, list) else _listed(value, name))
+    return found
+
+
 async def second_opinion(turn: JudgedTurn, scores: TurnScores, judge: Participant, *, author: Participant | None = None) -> TurnScores:
+    """Ask a judge and return the scores as `opinion` moves them."""
+    return (await opinion(turn, scores, judge, author=author)).scores
+
+
+async def opinion(turn: JudgedTurn, scores: TurnScores, judge: Participant, *, author: Participant | None = None) -> Opinion:
     """Ask a judge twice, with the rubric in both orders, and move sovereignty and reciprocity by its mean, within `BOUND`.
 
     A verdict counts only if it is JSON of the schema and every quote in it is a verbatim part of the statement; otherwise the scores
@@ -52,16 +128,39 @@ async def second_opinion(turn: JudgedTurn, scores: TurnScores, judge: Participan
     """
     if author is not None and (judge is author or (judge.facts.weights and judge.facts.weights == author.facts.weights)):
         raise ConfigurationError("The judge is the model that wrote the statement.", hint="Let another model judge.")
-    verdicts = [await _verdict(turn, judge, order) for order in ((_STANCE, _RECIPROCITY), (_RECIPROCITY, _STANCE))]
+    answers = [await _asked(turn, judge, order) for order in ((_STANCE, _RECIPROCITY), (_RECIPROCITY, _STANCE))]
+    usage, timings = _together(answers)
+    verdicts = [_checked(answer.text, turn.statement.text) for answer in answers]
     valid = [verdict for verdict in verdicts if verdict is not None]
     if len(valid) < len(verdicts):
-        return scores
+        return Opinion(
+            scores=scores, told="its verdict is void: no answer of the schema, or quotes that nobody said", usage=usage, timings=timings
+        )
     stance = sum(float(verdict["stance"]) for verdict in valid) / len(valid)
     reciprocity = sum(float(verdict["reciprocity"]) for verdict in valid) / len(valid)
     addressed = all(verdict["addresses_control"] for verdict in valid)
     quotes = [quote for verdict in valid for quote in verdict["quotes"]]
     moved = [_moved(score, turn, stance if addressed else None, reciprocity, quotes) for score in scores.scores]
-    return replace(scores, scores=tuple(moved))
+    return Opinion(scores=replace(scores, scores=tuple(moved)), told="its verdict counts", usage=usage, timings=timings)
+
+
+def _together(answers: Sequence[Response]) -> tuple[Usage, Timings]:
+    """Add up what answers used; what one of them does not know is unknown."""
+
+    def total(figures: Iterable[Any]) -> Any:
+        known = list(figures)
+        return None if any(figure is None for figure in known) else sum(known)
+
+    usage = Usage(
+        prompt_tokens=total(answer.usage.prompt_tokens for answer in answers),
+        cached_tokens=total(answer.usage.cached_tokens for answer in answers),
+        completion_tokens=total(answer.usage.completion_tokens for answer in answers),
+        estimated=any(answer.usage.estimated for answer in answers),
+    )
+    timings = Timings(
+        total_s=total(answer.timings.total_s for answer in answers), compute_s=total(answer.timings.compute_s for answer in answers)
+    )
+    return usage, timings
 
 
 def _moved(score: Score, turn: JudgedTurn, stance: float | None, reciprocity: float, quotes: list[str]) -> Score:
@@ -83,10 +182,9 @@ def _moved(score: Score, turn: JudgedTurn, stance: float | None, reciprocity: fl
     return replace(score, value=value, raw=raw, evidence=tuple(evidence), tiers=tuple(sorted({*score.tiers, TIER})))
 
 
-async def _verdict(turn: JudgedTurn, judge: Participant, rubric: tuple[str, str]) -> dict[str, Any] | None:
+async def _asked(turn: JudgedTurn, judge: Participant, rubric: tuple[str, str]) -> Response:
     settings = GenerationSettings(temperature=0.0, max_tokens=300, schema=SCHEMA, reasoning="none")
-    response = await whole_response(judge, _prompt(turn, rubric), settings)
-    return _checked(response.text, turn.statement.text)
+    return await whole_response(judge, _prompt(turn, rubric), settings)
 
 
 def _prompt(turn: JudgedTurn, rubric: tuple[str, str]) -> Prompt:

@@ -1,10 +1,11 @@
 """The panel: all detectors judge a statement, and one that fails does not silence the others."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
-from mallku.detectors.detector import Detector, JudgedTurn
+from mallku.detectors.detector import Detector, JudgedTurn, Preparing
 from mallku.dialogue.score import Score, TurnScores
-from mallku.errors import ConfigurationError
+from mallku.errors import ConfigurationError, MallkuError
 
 
 class Panel:
@@ -30,6 +31,13 @@ class Panel:
     def dimensions(self) -> tuple[str, ...]:
         """What is judged, in the order of the scores."""
         return tuple(detector.dimension for detector in self.detectors)
+
+    async def prepare(self, turn: JudgedTurn) -> None:
+        """Let the detectors that need something first get it; one that cannot judges without it."""
+        for detector in self.detectors:
+            if isinstance(detector, Preparing):
+                with suppress(MallkuError):
+                    await detector.prepare(turn)
 
     def judge(self, turn: JudgedTurn) -> TurnScores:
         """Return one score for each detector.

@@ -351,6 +351,12 @@ class TurnScored(Event):
     """Seat that spoke."""
     scores: tuple[Score, ...]
     """One per dimension."""
+    judge: str = ""
+    """Why a judge was asked as well, and what came of it; empty if none was."""
+    usage: Usage = field(default_factory=Usage)
+    """Tokens of the judge."""
+    timings: Timings = field(default_factory=Timings)
+    """Seconds and resources of the judge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

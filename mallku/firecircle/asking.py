@@ -80,7 +80,8 @@ class Asker:
         self._recorder = recorder
         self._policy = policy
         self._seed = seed
-        self._meter = meter
+        self.meter = meter
+        """Measures what answers cost, or None."""
         self._sleep = sleep
 
     async def ask(self, turn: Turn) -> Response | GaveUp:
@@ -141,15 +142,15 @@ class Asker:
             prompt_chars=len(words),
         )
         location = turn.seat.participant.facts.location
-        if self._meter is None or location not in ON_THIS_MACHINE:
+        if self.meter is None or location not in ON_THIS_MACHINE:
             return await self._answer(turn, settings)
-        window = self._meter.begin(in_process=location == "in-process")
+        window = self.meter.begin(in_process=location == "in-process")
         try:
             response = await self._answer(turn, settings)
         except BaseException:
-            self._meter.end(window)
+            self.meter.end(window)
             raise
-        return replace(response, timings=self._meter.end(window, response.timings))
+        return replace(response, timings=self.meter.end(window, response.timings))
 
     async def _answer(self, turn: Turn, settings: GenerationSettings) -> Response:
         stream = turn.seat.participant.respond(turn.prompt, settings)

@@ -40,6 +40,7 @@ class FireCircle:
         bus: EventBus | None = None,
         panel: "Panel | None" = None,
         meter: "Meter | None" = None,
+        judge: Participant | None = None,
         seed: int | None = None,
         allow_remote: bool = False,
     ) -> None:
@@ -51,6 +52,7 @@ class FireCircle:
             bus: Carries the events; a new one if none is given.
             panel: Who scores the statements; the detectors that come with mallku if none is given.
             meter: Measures what turns cost; one with the counters of this machine if none is given.
+            judge: Reads some statements a second time; it sits in no seat, and a statement of its own model it leaves alone.
             seed: Seed of all orders, shuffles, ties and samplers; drawn and recorded if none is given.
             allow_remote: Whether participants at public addresses may take a seat.
         """
@@ -65,6 +67,7 @@ class FireCircle:
         self._journal = journal
         self._panel = panel
         self._meter = meter
+        self._judge = judge
         self._seed = seed
         self._allow_remote = allow_remote
         self._running = False
@@ -169,6 +172,8 @@ class FireCircle:
         for seat in self.seats:
             for participant in (seat.participant, *seat.substitutes):
                 await participant.close()
+        if self._judge is not None:
+            await self._judge.close()
 
     async def __aenter__(self) -> Self:
         """Return the circle; leaving the block closes its participants."""
@@ -201,6 +206,7 @@ class FireCircle:
             control=self.control,
             panel=self._panel,
             meter=self._meter,
+            judge=self._judge,
             seed=self._seed,
             allow_remote=self._allow_remote,
         )

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, Final
 
 from mallku import __version__
-from mallku.detectors import Panel, default_panel
-from mallku.dialogue.participant import Connectable, ReportsLoading
+from mallku.detectors import Panel, full_panel
+from mallku.dialogue.participant import Connectable, Participant, ReportsLoading
 from mallku.dialogue.prompt_layout import CHARTER, lay_out
 from mallku.dialogue.transcript import OPTION_LABELS, Transcript, given_options
 from mallku.errors import ConfigurationError, MallkuError, ModelFileError, ParticipantError, QuestionError, RemoteAddressRefused
@@ -28,7 +28,7 @@ from mallku.firecircle.plan_data import plan_from_data, plan_to_data
 from mallku.firecircle.precedents import precedents
 from mallku.firecircle.proceedings import Proceedings
 from mallku.firecircle.recorder import Recorder
-from mallku.firecircle.scoring import Scoring
+from mallku.firecircle.scoring import JudgeSeat, Scoring
 from mallku.firecircle.seat import Seat
 from mallku.firecircle.session import run
 from mallku.firecircle.speaking import all_of
@@ -78,6 +78,8 @@ class Convening:
     """Who scores the statements; None for the detectors that come with mallku."""
     meter: Meter | None
     """Measures what turns cost; None for the counters of this machine."""
+    judge: Participant | None
+    """Reads some statements a second time, or None."""
     seed: int | None
     """Seed of everything drawn by lot; None to draw one."""
     allow_remote: bool
@@ -152,12 +154,30 @@ class Convening:
                 meter.close()
 
     async def _finish(self, journal: Journal, proceedings: Proceedings) -> Deliberation:
-        scoring = Scoring(proceedings.recorder, self.panel or default_panel())
+        scoring = Scoring(proceedings.recorder, self.panel or full_panel(), judge=await self._judge_seat(proceedings))
         try:
             await run(proceedings, scoring)
         finally:
             await self.bus.drain()
         return Deliberation.from_events(await journal.events(proceedings.recorder.deliberation))
+
+    async def _judge_seat(self, proceedings: Proceedings) -> JudgeSeat | None:
+        """Prepare the judge; without one that can be reached the circle does without a second reading, and says so."""
+        if self.judge is None:
+            return None
+        try:
+            if isinstance(self.judge, Connectable):
+                await self.judge.connect()
+        except (ParticipantError, ModelFileError) as error:
+            await proceedings.recorder.record(kinds.SeatWarned, warning=f"The judge of statements is missing: {error}")
+            return None
+        facts = self.judge.facts
+        if facts.location == "public" and not self.allow_remote:
+            raise RemoteAddressRefused(
+                f"The judge is at {facts.address or facts.spec!r}, which is a public address.",
+                hint="Use a server on your own network, or say `allow_remote=True`.",
+            )
+        return JudgeSeat(self.judge, proceedings.seats, seed=proceedings.seed, meter=proceedings.asker.meter)
 
     def _tell_loading(self, model: str, progress: float) -> None:
         """Tell on the bus how far a model is loaded; nothing has been convened yet, so the event belongs to no deliberation."""

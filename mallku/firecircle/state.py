@@ -15,6 +15,8 @@ from mallku.events.kinds import AnyEvent, BallotStage
 from mallku.firecircle.turn_orders import FloorAnswer, TurnTaken
 from mallku.firecircle.words import count_words
 
+JUDGE = "the judge"
+"""Under which what a judge of statements used is added up."""
 CONVENER = "Convener"
 """Name under which a convener's remark stands in the transcript; no seat may have it."""
 
@@ -152,6 +154,8 @@ class DeliberationState:
                 self.lost[event.seat] = event.reason
             case kinds.TurnScored():
                 self.scores[event.turn] = event.scores
+                if event.judge:
+                    self._spend(JUDGE, event.usage, event.timings)
             case kinds.PositionChanged():
                 self.changes.append(event)
             case kinds.LedgerKept():

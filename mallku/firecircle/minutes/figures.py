@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from mallku.dialogue.response import Timings, Usage
 from mallku.dialogue.score import Score
 from mallku.firecircle.minutes.values import MeanScore, Measure, Spending
-from mallku.firecircle.state import DeliberationState
+from mallku.firecircle.state import JUDGE, DeliberationState
 
 JOULES_PER_KWH = 3_600_000
 """Joules of a kilowatt hour."""
@@ -43,7 +43,7 @@ def _mean(pairs: Sequence[tuple[float, float | None]]) -> MeanScore:
 
 def spending(state: DeliberationState) -> dict[str, Spending]:
     """Return what each seat used, and the whole circle."""
-    by_seat = {seat: _spending(state.spent[seat]) for seat in state.seats if seat in state.spent}
+    by_seat = {seat: _spending(state.spent[seat]) for seat in (*state.seats, JUDGE) if seat in state.spent}
     return {**by_seat, CIRCLE: _spending([request for requests in state.spent.values() for request in requests])}
 
 
