@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from mallku.assembly.choice import Choice, choose_speakers
 from mallku.assembly.config import FILE_NAME, CircleFile, SeatEntry, read_circle_file
+from mallku.assembly.embedding import embedder
 from mallku.assembly.seating import generation_settings, seat_participant
 from mallku.assembly.settings import Settings
 from mallku.assembly.templates import template
+from mallku.detectors import full_panel
 from mallku.dialogue.prompt import GenerationSettings
 from mallku.engine import EnginePool
 from mallku.errors import ConfigurationError
@@ -104,10 +106,15 @@ async def assemble(
     allow_remote = wishes.allow_remote or file.allow_remote or settings.allow_remote
     journal = wishes.journal or file.journal or settings.journal
     entries = _entries(wishes, file)
+    engines = engines if engines is not None else EnginePool()
+    judge = file.judge or settings.judge
+    embedding = embedder(Path(file.embed) if file.embed else settings.embed)
     circle = FireCircle(
         plan=_plan(wishes, file),
         journal=journal,
         bus=bus,
+        judge=seat_participant(judge, engines=engines, allow_remote=allow_remote) if judge else None,
+        panel=full_panel(embedding) if embedding else None,
         seed=wishes.seed if wishes.seed is not None else file.seed,
         allow_remote=allow_remote or any(entry.allow_remote for entry in entries),
     )
@@ -116,7 +123,6 @@ async def assemble(
     if choice is None and not all(entry.model for entry in entries):
         choice = await choose_speakers()
         told = (*told, choice.told)
-    engines = engines if engines is not None else EnginePool()
     for index, entry in enumerate(entries):
         spec = entry.model or (choice.spec(index) if choice else "")
         speaker = partial(seat_participant, ask=ask, engines=engines, allow_remote=allow_remote, entry=entry)

@@ -95,6 +95,10 @@ class CircleFile(BaseModel):
     """Name of a template whose plan, and whose seats where none stand here, are used."""
     model: str = ""
     """What speaks for every seat that names no model of its own."""
+    judge: str = ""
+    """What reads some statements a second time and may move their scores a little, written like `model`; nobody if empty."""
+    embed: str = ""
+    """Path of a GGUF that turns texts into vectors, for the third tier of the detectors; none if empty."""
     seed: int | None = Field(default=None, ge=0)
     """Seed of all orders, shuffles, ties and samplers; drawn and recorded if none is given."""
     journal: str = ""

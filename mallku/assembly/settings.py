@@ -22,6 +22,10 @@ class Settings(BaseSettings):
     """What speaks for seats that name no model, such as `ollama:llama3.2`."""
     journal: str | None = None
     """Where the record goes: a path or a `postgresql://` address."""
+    judge: str = ""
+    """What reads some statements a second time, such as `ollama:llama3.2`; nobody if empty."""
+    embed: Path | None = None
+    """A GGUF that turns texts into vectors, for the third tier of the detectors."""
     allow_remote: bool = False
     """Whether seats may speak from public addresses."""
     log_level: Literal["debug", "info", "warning", "error", "off"] = "off"

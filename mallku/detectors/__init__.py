@@ -9,8 +9,9 @@ from mallku.detectors.reason_index import ReasonIndex, reason_index
 from mallku.detectors.reciprocity import ReciprocityDetector
 from mallku.detectors.replies import answered, reply_matrix
 from mallku.detectors.resource_use import ResourceUse, ResourceUseDetector, resource_use
-from mallku.detectors.scoring import read_items, score_file, score_table, score_transcript, write_rows
+from mallku.detectors.scoring import row_lines, score_file, score_table, score_transcript, write_rows
 from mallku.detectors.sovereignty import SovereigntyDetector
+from mallku.detectors.texts import read_items
 from mallku.detectors.tone import ToneDetector, act_probabilities
 from mallku.detectors.topics import TOPICS, TopicDetector
 from mallku.detectors.uptake import uptake_rating
@@ -41,6 +42,7 @@ __all__ = [
     "reason_index",
     "reply_matrix",
     "resource_use",
+    "row_lines",
     "score",
     "score_file",
     "score_table",

@@ -54,6 +54,10 @@ class Preparing(Protocol):
         """Get what `judge` needs for this turn and keep it. A detector that was not prepared judges without it, and its tiers say so."""
         ...
 
+    async def close(self) -> None:
+        """Give back what it holds; idempotent."""
+        ...
+
 
 Said = Statement | tuple[str, str] | Mapping[str, str]
 """An earlier turn: a statement, a pair of speaker and text, or a mapping with `speaker` and `text`."""

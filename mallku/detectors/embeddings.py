@@ -5,6 +5,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 from mallku.detectors.detector import JudgedTurn
 from mallku.detectors.reciprocity import ENGAGED, LOOKS_BACK, ReciprocityDetector
@@ -17,6 +18,16 @@ Embed = Callable[[Sequence[str]], Vectors | Awaitable[Vectors]]
 """Turns texts into vectors, at once or as a coroutine; asked once for every text, and it may take its time."""
 
 _KEPT = 4096
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A maker of vectors that holds something, such as a model."""
+
+    async def close(self) -> None:
+        """Give it back; idempotent."""
+        ...
+
 
 WEIGHT = 0.6
 """How much a contrast of 1 adds to the score. Set by judgement: no embedding model comes with mallku to fit it on."""
@@ -46,6 +57,11 @@ class EmbeddedReciprocityDetector:
         if wanted:
             found = self._embed(wanted)
             self._keep(wanted, await found if inspect.isawaitable(found) else found)
+
+    async def close(self) -> None:
+        """Close what makes the vectors, if it can be closed."""
+        if isinstance(self._embed, Closing):
+            await self._embed.close()
 
     def judge(self, turn: JudgedTurn) -> Score:
         """Judge as the tiers below do, then move the figure by the largest contrast.

@@ -39,6 +39,12 @@ class Panel:
                 with suppress(MallkuError):
                     await detector.prepare(turn)
 
+    async def close(self) -> None:
+        """Give back what detectors hold."""
+        for detector in self.detectors:
+            if isinstance(detector, Preparing):
+                await detector.close()
+
     def judge(self, turn: JudgedTurn) -> TurnScores:
         """Return one score for each detector.
 

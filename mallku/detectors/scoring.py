@@ -3,52 +3,29 @@
 import csv
 import io
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from mallku.detectors.default import default_panel
-from mallku.detectors.detector import JudgedTurn, Said, judged_turn
+from mallku.detectors.default import full_panel
+from mallku.detectors.detector import JudgedTurn
 from mallku.detectors.panel import Panel
+from mallku.detectors.replies import answered
+from mallku.detectors.texts import InputFormat, Item, OnFault, items_of, read_items
 from mallku.dialogue.score import Score, TurnScores
 from mallku.dialogue.transcript import Transcript
-from mallku.errors import UsageError
-
-InputFormat = Literal["jsonl", "csv", "chat"]
-"""Formats that can be read: JSON lines, comma-separated values with a header, a chat log with `Name: text` on each line."""
 
 OutputFormat = Literal["jsonl", "csv", "table"]
 """Formats that can be written."""
 
-_SUFFIXES: Mapping[str, InputFormat] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "chat",
-    ".log": "chat",
-    ".chat": "chat",
-}
-_CHAT_LINE = re.compile(r"^\s*(?:\[[^\]]*\]|\d{1,2}[:.]\d{2}(?:[:.]\d{2})?)?\s*(?:<([^>]{1,60})>|([^:<>\[\]]{1,60}):)\s*(.+)$")
+MOST_ANSWERED = 3
+"""How many of the earlier speakers that a turn may answer are named in a row."""
 _TOPICS = ("privacy", "community", "resource_talk")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A text to be judged, with its id."""
-
-    id: str
-    """Id under which its scores are reported."""
-    turn: JudgedTurn
-    """The text with what was said before it."""
 
 
 def score_transcript(transcript: Transcript, *, panel: Panel | None = None, seats: Sequence[str] = ()) -> tuple[TurnScores, ...]:
     """Judge every statement of a transcript, each after those before it."""
-    judges = panel or default_panel()
+    judges = panel or full_panel()
     said = transcript.statements
     names = tuple(seats) or tuple(dict.fromkeys(statement.seat for statement in said))
     return tuple(
@@ -60,41 +37,29 @@ def score_transcript(transcript: Transcript, *, panel: Panel | None = None, seat
 def score_table(rows: Any, *, panel: Panel | None = None) -> list[dict[str, Any]]:
     """Judge a data frame, or any sequence of mappings, with the columns that `read_items` knows; one row of scores per row."""
     records: Iterable[Mapping[str, Any]] = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
-    judges = panel or default_panel()
-    return [row_of(item, judges.judge(item.turn)) for item in _items(records, "the table")]
+    judges = panel or full_panel()
+    return [row_of(item, judges.judge(item.turn)) for item in items_of(enumerate(records, 1), "the table")]
 
 
-def score_file(path: Path, *, input_format: InputFormat | None = None, panel: Panel | None = None) -> Iterator[dict[str, Any]]:
-    """Read a file and yield the scores of each text in it, in order, as plain values."""
-    judges = panel or default_panel()
-    for item in read_items(path, input_format=input_format):
+def score_file(
+    path: Path, *, input_format: InputFormat | None = None, panel: Panel | None = None, on_fault: OnFault | None = None
+) -> Iterator[dict[str, Any]]:
+    """Read a file and yield the scores of each text in it, in order, as plain values.
+
+    A line that cannot be read raises `UsageError`, or is told to `on_fault` and left out.
+    """
+    judges = panel or full_panel()
+    for item in read_items(path, input_format=input_format, on_fault=on_fault):
         yield row_of(item, judges.judge(item.turn))
 
 
-def read_items(path: Path, *, input_format: InputFormat | None = None) -> Iterator[Item]:
-    """Read the texts of a file.
-
-    A row has `text`, and may have `id`, `speaker`, `question`, `previous` (a list of `speaker` and `text`) and `conversation`. Without
-    `previous`, rows with a speaker are taken as the turns of a conversation in their order.
-
-    Raises:
-        UsageError: the file cannot be read, or a row has no text.
-    """
-    kind = input_format or _SUFFIXES.get(path.suffix.lower())
-    if kind is None:
-        raise UsageError(f"The format of {str(path)!r} cannot be told from its name.", hint="Say which it is: jsonl, csv or chat.")
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise UsageError(f"There is no file {str(path)!r}.", hint="Check the path.") from error
-    except IsADirectoryError as error:
-        raise UsageError(f"{str(path)!r} is a directory.", hint="Name a file in it.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{str(path)!r} is not UTF-8 text.", hint="Convert it to UTF-8 first.") from error
-    except OSError as error:
-        raise UsageError(f"{str(path)!r} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
-    rows = {"jsonl": _json_rows, "csv": _csv_rows, "chat": _chat_rows}[kind](content, path)
-    yield from _items(rows, str(path))
+async def score_file_prepared(
+    path: Path, panel: Panel, *, input_format: InputFormat | None = None, on_fault: OnFault | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """Do the same for a panel with detectors that need something first, such as vectors from a model."""
+    for item in read_items(path, input_format=input_format, on_fault=on_fault):
+        await panel.prepare(item.turn)
+        yield row_of(item, panel.judge(item.turn))
 
 
 def row_of(item: Item, scores: TurnScores) -> dict[str, Any]:
@@ -108,6 +73,7 @@ def row_of(item: Item, scores: TurnScores) -> dict[str, Any]:
     for topic in _TOPICS:
         row[topic] = _rounded(by_dimension[topic].value) if topic in by_dimension else None
     row["engages"] = [name for name, _ in reciprocity.engages] if reciprocity else []
+    row["answers"] = [[name, _rounded(probability)] for name, probability in answered(item.turn)[:MOST_ANSWERED]]
     row["evidence"] = [_evidence_rows(score) for score in scores.scores if score.evidence]
     row["unscored"] = {score.dimension: score.reason for score in scores.scores if score.value is None}
     known = {"sovereignty", "reciprocity", *_TOPICS}
@@ -145,104 +111,35 @@ def _rounded(figure: float | None) -> float | None:
 
 def write_rows(rows: Iterable[Mapping[str, Any]], output_format: OutputFormat = "jsonl") -> Iterator[str]:
     """Turn rows of scores into lines of text: JSON lines, CSV with a header, or an aligned table."""
-    if output_format == "jsonl":
-        for row in rows:
-            yield json.dumps(row, ensure_ascii=False)
-        return
-    columns = ("id", "sovereignty", "reciprocity", *_TOPICS, "engages")
-    if output_format == "csv":
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="")
-        writer.writerow(columns)
-        for row in rows:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-            writer.writerow([" ".join(row["engages"]) if name == "engages" else "" if row[name] is None else row[name] for name in columns])
-        yield buffer.getvalue()
-        return
-    yield f"{'id':16}{'sovereignty':>12}{'reciprocity':>12}{'privacy':>12}{'community':>12}{'resources':>12}  engages"
+    write = row_lines(output_format)
+    yield from write(None)
     for row in rows:
-        figures = "".join(f"{'-' if row[name] is None else format(row[name], '.2f'):>12}" for name in columns[1:6])
-        yield f"{row['id'][:16]:16}{figures}  {', '.join(row['engages'])}".rstrip()
+        yield from write(row)
 
 
-def _items(rows: Iterable[Mapping[str, Any]], where: str) -> Iterator[Item]:
-    said: dict[str, list[Said]] = {}
-    for number, row in enumerate(rows, 1):
-        text = row.get("text")
-        if not isinstance(text, str):
-            raise UsageError(f"Row {number} of {where} has no text.", hint="Every row needs a field `text`.")
-        speaker = str(row.get("speaker") or "")
-        conversation = str(row.get("conversation") or row.get("dialogue_id") or "")
-        previous = _previous(row.get("previous"), number, where)
-        turns = said.setdefault(conversation, [])
-        if previous is None:
-            previous = list(turns) if speaker else []
-        turn = judged_turn(text, previous=previous, question=str(row.get("question") or ""), speaker=speaker)
-        if speaker:
-            turns.append(replace(turn.statement, turn=f"t{len(turns)}"))
-        yield Item(id=str(row.get("id") or number), turn=turn)
+def row_lines(output_format: OutputFormat) -> Callable[[Mapping[str, Any] | None], list[str]]:
+    """Return a function that turns a row of scores into lines of text, and None into what stands above all rows."""
+    return {"jsonl": _json_line, "csv": _csv_line, "table": _table_line}[output_format]
 
 
-def _previous(given: Any, number: int, where: str) -> list[Said] | None:
-    if given is None or given == "":
-        return None
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except json.JSONDecodeError as error:
-            raise UsageError(
-                f"`previous` in row {number} of {where} is not JSON.", hint="Give a list of objects with `speaker` and `text`."
-            ) from error
-    if not isinstance(given, list) or not all(isinstance(one, Mapping) and isinstance(one.get("text"), str) for one in given):
-        raise UsageError(
-            f"`previous` in row {number} of {where} is not a list of turns.", hint="Give a list of objects with `speaker` and `text`."
-        )
-    return [(str(one.get("speaker") or ""), one["text"]) for one in given]
+_COLUMNS = ("id", "sovereignty", "reciprocity", *_TOPICS, "engages")
 
 
-def _json_rows(content: str, path: Path) -> Iterator[Mapping[str, Any]]:
-    if content.lstrip().startswith("["):
-        try:
-            yield from (row for row in json.loads(content) if isinstance(row, dict))
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{str(path)!r} is not JSON: {error}.", hint="Repair the file.") from error
-        return
-    for number, line in enumerate(content.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UsageError(
-                f"Line {number} of {str(path)!r} is not JSON: {error.msg}.", hint="Every line must be one JSON object."
-            ) from error
-        if not isinstance(row, dict):
-            raise UsageError(f"Line {number} of {str(path)!r} is no JSON object.", hint="Every line must be one JSON object.")
-        yield row
+def _json_line(row: Mapping[str, Any] | None) -> list[str]:
+    return [] if row is None else [json.dumps(row, ensure_ascii=False)]
 
 
-def _csv_rows(content: str, path: Path) -> Iterator[Mapping[str, Any]]:
-    reader = csv.DictReader(io.StringIO(content), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-    if "text" not in (reader.fieldnames or ()):
-        raise UsageError(f"{str(path)!r} has no column `text`.", hint=f"Its columns are {', '.join(map(repr, reader.fieldnames or ()))}.")
-    yield from reader
+def _csv_line(row: Mapping[str, Any] | None) -> list[str]:
+    def cell(row: Mapping[str, Any], name: str) -> Any:
+        return "; ".join(row["engages"]) if name == "engages" else "" if row[name] is None else row[name]
+
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(_COLUMNS if row is None else [cell(row, name) for name in _COLUMNS])
+    return [buffer.getvalue()]
 
 
-def _chat_rows(content: str, path: Path) -> Iterator[Mapping[str, Any]]:
-    current: dict[str, str] | None = None
-    for line in content.splitlines():
-        match = _CHAT_LINE.match(line)
-        if match:
-            if current:
-                yield current
-            current = {"speaker": (match.group(1) or match.group(2)).strip(), "text": match.group(3).strip()}
-        elif line.strip() and current:
-            current["text"] += "\n" + line.strip()
-        elif line.strip():
-            raise UsageError(
-                f"{str(path)!r} does not begin with a line such as `Name: text`.", hint="Every turn of a chat log begins with its speaker."
-            )
-    if current:
-        yield current
+def _table_line(row: Mapping[str, Any] | None) -> list[str]:
+    if row is None:
+        return [f"{'id':16}{'sovereignty':>12}{'reciprocity':>12}{'privacy':>12}{'community':>12}{'resources':>12}  engages"]
+    figures = "".join(f"{'-' if row[name] is None else format(row[name], '.2f'):>12}" for name in _COLUMNS[1:6])
+    return [f"{str(row['id'])[:16]:16}{figures}  {', '.join(row['engages'])}".rstrip()]

@@ -174,6 +174,8 @@ class FireCircle:
                 await participant.close()
         if self._judge is not None:
             await self._judge.close()
+        if self._panel is not None:
+            await self._panel.close()
 
     async def __aenter__(self) -> Self:
         """Return the circle; leaving the block closes its participants."""

@@ -62,7 +62,7 @@ def test_every_statement_of_a_transcript_is_scored_after_those_before_it():
     ("name", "content", "complaint"),
     [
         ("x.jsonl", "{not json}", "Line 1"),
-        ("x.jsonl", '{"id": 1}', "Row 1"),
+        ("x.jsonl", '{"id": 1}', "Line 1"),
         ("x.jsonl", '{"text": "a", "previous": "b"}', "previous"),
         ("x.csv", "a,b\n1,2\n", "no column `text`"),
         ("x.txt", "no speaker here\n", "does not begin"),
