@@ -21,6 +21,7 @@ from mallku.console.commands.common import begin, in_loop
 from mallku.console.printable import one_line
 from mallku.errors import MallkuError
 from mallku.journal import journal_place, open_journal
+from mallku.meters import counters_here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ async def doctor(ctx: click.Context, *, specs: tuple[str, ...]) -> int:
     findings = [
         Finding(what="mallku", state="ok", told=f"{__version__} on Python {platform.python_version()}, {os.cpu_count()} processors"),
         _engine(),
+        *_meters(),
         *await asyncio.gather(_rehearsal(), _servers(), _files(), _journal(settings)),
         *await _circle(settings),
         *[finding for spec in specs for finding in await _examined(spec, spec)],
@@ -72,6 +74,16 @@ def _engine() -> Finding:
         told = 'llama-cpp-python is not installed; GGUF files need it: pip install "mallku[llama]"'
         return Finding(what="engine", state="note", told=told)
     return Finding(what="engine", state="ok", told=f"llama-cpp-python {version}")
+
+
+def _meters() -> list[Finding]:
+    """Say which energy counters can be read here, and how the others are made readable."""
+    counters, absent = counters_here()
+    found = [Finding(what="energy", state="ok", told=f"{counter.name} can be read") for counter in counters]
+    for counter in counters:
+        counter.close()
+    missing = [f"{one.source}: {one.reason}{f' ({one.remedy})' if one.remedy else ''}" for one in absent]
+    return found + [Finding(what="energy", state="note", told=told) for told in missing]
 
 
 async def _rehearsal() -> Finding:

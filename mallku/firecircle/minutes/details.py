@@ -203,7 +203,15 @@ def _scores(minutes: Minutes) -> Iterator[Block]:
     yield Paragraph(
         (Text("Means over statements, 0 to 1; in brackets how many had something to judge. The evidence stands in the record."),)
     )
+    told = [_tiers(dimension, mean) for dimension, mean in minutes.scores.get("", {}).items() if mean.tiers]
+    if told:
+        yield Paragraph((Text(f"Tiers that spoke (1 rules, 2 classifier, 3 vectors, 4 judge): {'; '.join(told)}."),))
     yield Table("Mean scores", ("Seat", *(dimension.replace("_", " ") for dimension in dimensions)), tuple(rows))
+
+
+def _tiers(dimension: str, mean: MeanScore) -> str:
+    sure = "" if mean.confidence is None else f", sure to {mean.confidence:.2f}"
+    return f"{dimension.replace('_', ' ')} {' and '.join(map(str, mean.tiers))}{sure}"
 
 
 def _exchange(minutes: Minutes) -> Iterator[Block]:

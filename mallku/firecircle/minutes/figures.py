@@ -28,17 +28,23 @@ def mean_scores(state: DeliberationState) -> dict[str, dict[str, MeanScore]]:
 
 
 def _means(weighted: Iterable[tuple[float, Score]]) -> dict[str, MeanScore]:
-    by_dimension: dict[str, list[tuple[float, float | None]]] = {}
+    by_dimension: dict[str, list[tuple[float, Score]]] = {}
     for weight, score in weighted:
-        by_dimension.setdefault(score.dimension, []).append((weight, score.value))
+        by_dimension.setdefault(score.dimension, []).append((weight, score))
     return {dimension: _mean(pairs) for dimension, pairs in sorted(by_dimension.items())}
 
 
-def _mean(pairs: Sequence[tuple[float, float | None]]) -> MeanScore:
-    known = [(weight, value) for weight, value in pairs if value is not None]
+def _mean(pairs: Sequence[tuple[float, Score]]) -> MeanScore:
+    known = [(weight, score.value) for weight, score in pairs if score.value is not None]
     total = sum(weight for weight, _ in known)
-    mean = sum(weight * value for weight, value in known) / total if total > 0 else None
-    return MeanScore(value=mean, scored=len(known), unscored=len(pairs) - len(known))
+    sure = [score.confidence for _, score in pairs if score.value is not None and score.confidence is not None]
+    return MeanScore(
+        value=sum(weight * value for weight, value in known) / total if total > 0 else None,
+        scored=len(known),
+        unscored=len(pairs) - len(known),
+        tiers=tuple(sorted({tier for _, score in pairs if score.value is not None for tier in score.tiers})),
+        confidence=sum(sure) / len(sure) if sure else None,
+    )
 
 
 def spending(state: DeliberationState) -> dict[str, Spending]:

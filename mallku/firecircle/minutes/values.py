@@ -244,6 +244,10 @@ class MeanScore:
     """Statements with a figure."""
     unscored: int
     """Statements with nothing to judge."""
+    tiers: tuple[int, ...] = ()
+    """Tiers of the detector that spoke in any of them: 1 rules, 2 classifier, 3 embeddings, 4 judge; empty for a measurement."""
+    confidence: float | None = None
+    """How sure the detector was on average, 0..1, or None if it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
