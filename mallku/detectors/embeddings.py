@@ -60,8 +60,9 @@ class EmbeddedReciprocityDetector:
 
     async def close(self) -> None:
         """Close what makes the vectors, if it can be closed."""
-        if isinstance(self._embed, Closing):
-            await self._embed.close()
+        maker: object = self._embed
+        if isinstance(maker, Closing):
+            await maker.close()
 
     def judge(self, turn: JudgedTurn) -> Score:
         """Judge as the tiers below do, then move the figure by the largest contrast.

@@ -210,10 +210,11 @@ def _replies(folder: Path) -> Iterator[Row]:
         plain.append(replies.hits(written, replies.by_weights(written, weights)))
         bare.append(replies.hits(nameless, replies.by_weights(nameless, weights)))
     weights = replies.fitted([(talk["train"], 1.0), *((part, replies.CHAT_WEIGHT) for parts in chats.values() for part in parts)])
-    written, nameless = ([parts[form] for parts in chats.values()] for form in (0, 1))
     ranked = replies.hits(talk["val"], replies.by_weights(talk["val"], weights))
-    yield _answered("chat", np.concatenate(plain), written, target=">= .62", how="each channel by the others")
-    yield _answered("chat without names", np.concatenate(bare), nameless, target="", how="as above")
+    yield _answered(
+        "chat", np.concatenate(plain), [parts[0] for parts in chats.values()], target=">= .62", how="each channel by the others"
+    )
+    yield _answered("chat without names", np.concatenate(bare), [parts[1] for parts in chats.values()], target="", how="as above")
     yield _answered("meetings", ranked, [talk["val"]], target=">= .83", how="12 meetings held out")
 
 

@@ -241,11 +241,11 @@ def _exchange(minutes: Minutes) -> Iterator[Block]:
     yield Paragraph((Text(told),))
     header = ("Seat", "Words", "Takes up", "Is taken up", "Balance", "Turns heard", "Influence on the outcome (z)")
     yield Table("Uptake by seat", header, rows)
-    matrix = tuple(
-        ((Strong(name),), *((Text("" if row == column else f"{figure:.1f}"),) for column, figure in enumerate(found.matrix[row])))
-        for row, name in enumerate(found.speakers)
-    )
-    yield Table("The row takes up the column", ("", *found.speakers), matrix)
+    matrix: list[tuple[Line, ...]] = []
+    for row, name in enumerate(found.speakers):
+        figures: list[Line] = [(Text("" if row == column else f"{figure:.1f}"),) for column, figure in enumerate(found.matrix[row])]
+        matrix.append(((Strong(name),), *figures))
+    yield Table("The row takes up the column", ("", *found.speakers), tuple(matrix))
 
 
 def _figure(figure: float | None) -> str:
