@@ -2,10 +2,12 @@
 
     python tests/benchmarks/server.py                          the table of docs/server.md
     python tests/benchmarks/server.py --model FILE.gguf --requests 20 --tokens 64
+    python tests/benchmarks/server.py --requests 0             the small requests only
 
 Peers are llama-cpp-python's server and llama.cpp's own (in xllamacpp), each a child process with one thread and 4096 tokens, as ours is.
 Every server answers the same streamed chats from 1, 4 and 16 clients at once, and then small requests one after another on one
-connection: `GET /v1/models`, and a chat of one token. They take turns, so that a busy machine is busy for all. Clients are plain sockets.
+connection: `GET /v1/models`, and a chat of one token, in milliseconds by the clock and
+of processor time in the server's process. They take turns, so that a busy machine is busy for all. Clients are plain sockets.
 """
 
 # ruff: noqa: T201 (a benchmark prints its table)
@@ -26,12 +28,13 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[1])]
 
+import psutil  # noqa: E402 (found as above)
 from support.real_servers import llama_cpp_python_server, llama_server  # noqa: E402 (found through the path set above)
 
 from mallku.tiny import rehearsal_model_path  # noqa: E402
 
 CLIENTS = (1, 4, 16)
-OVERHEAD_REQUESTS = 60
+OVERHEAD_REQUESTS = 200
 
 
 @contextlib.contextmanager
@@ -103,35 +106,47 @@ def load(address: str, clients: int, requests: int, tokens: int) -> dict[str, fl
     }
 
 
-def overhead(address: str) -> dict[str, float]:
-    """Return the milliseconds of small requests on one connection."""
-    models, ones = [], []
+def overhead(address: str, process: psutil.Process) -> dict[str, float]:
+    """Return the milliseconds of small requests on one connection, by the clock and of the server's processor time."""
+    found = {}
     with contextlib.closing(connect(address)) as line, contextlib.suppress(OSError, http.client.HTTPException):
-        for _ in range(OVERHEAD_REQUESTS):
-            began = time.perf_counter()
-            line.request("GET", "/v1/models")
-            line.getresponse().read()
-            models.append(time.perf_counter() - began)
-            ones.append(chat(line, 0, 1, stream=False)[1])
-    return {"models_ms": 1000 * statistics.median(models or [0]), "one_token_ms": 1000 * statistics.median(ones or [0])}
+        for name, ask in (("models", lambda: listing(line)), ("one_token", lambda: chat(line, 0, 1, stream=False)[1])):
+            ask()
+            before, spent = sum(process.cpu_times()[:2]), [ask() for _ in range(OVERHEAD_REQUESTS)]
+            found[f"{name}_ms"] = 1000 * statistics.median(spent)
+            found[f"{name}_cpu_ms"] = 1000 * (sum(process.cpu_times()[:2]) - before) / OVERHEAD_REQUESTS
+    return found
+
+
+def listing(line: http.client.HTTPConnection) -> float:
+    """List the models; return the seconds."""
+    began = time.perf_counter()
+    line.request("GET", "/v1/models")
+    line.getresponse().read()
+    return time.perf_counter() - began
 
 
 def measure(model: Path, requests: int, tokens: int) -> dict[str, list[dict[str, float]]]:
     """Run everything against every server, in turns."""
     with contextlib.ExitStack() as stack:
-        servers = {
-            "mallku serve": stack.enter_context(mallku_server(model)),
-            "llama_cpp.server": stack.enter_context(llama_cpp_python_server(model, n_ctx=4096, interrupt_requests=False)),
-            "llama.cpp (xllamacpp)": stack.enter_context(llama_server(model)),
+        contexts = {
+            "mallku serve": mallku_server(model),
+            "llama_cpp.server": llama_cpp_python_server(model, n_ctx=4096, interrupt_requests=False),
+            "llama.cpp (xllamacpp)": llama_server(model),
         }
+        servers, processes = {}, {}
+        for name, context in contexts.items():
+            known = set(psutil.Process().children())
+            servers[name] = stack.enter_context(context)
+            (processes[name],) = set(psutil.Process().children()) - known
         rows: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
         for address in servers.values():
             load(address, 1, 2, tokens)
-        for clients in CLIENTS:
+        for clients in CLIENTS if requests else ():
             for name, address in servers.items():
                 rows[name].append(load(address, clients, max(requests, clients), tokens))
         for name, address in servers.items():
-            rows[name].append(overhead(address))
+            rows[name].append(overhead(address, processes[name]))
     return rows
 
 
@@ -146,13 +161,14 @@ def main() -> None:
     print("| server | clients | first token ms | tokens/s | requests/s | failed |")
     print("|---|---|---|---|---|---|")
     for name, figures in rows.items():
-        for clients, row in zip(CLIENTS, figures, strict=False):
+        for clients, row in zip(CLIENTS, figures[:-1], strict=False):
             speed = f"{row['ttft_ms']:.0f} | {row['tokens_per_s']:.0f} | {row['requests_per_s']:.2f}"
             print(f"| {name} | {clients} | {speed} | {row['failed']:.0f} |")
-    print("\n| server | GET /v1/models ms | chat of one token ms |")
-    print("|---|---|---|")
+    print("\n| server | GET /v1/models ms | of processor | chat of one token ms | of processor |")
+    print("|---|---|---|---|---|")
     for name, figures in rows.items():
-        print(f"| {name} | {figures[-1]['models_ms']:.2f} | {figures[-1]['one_token_ms']:.2f} |")
+        last = [figures[-1][f"{kind}_ms"] for kind in ("models", "models_cpu", "one_token", "one_token_cpu")]
+        print(f"| {name} | {' | '.join(f'{value:.2f}' for value in last)} |")
 
 
 if __name__ == "__main__":
