@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ SHARING = ["llama", "qwen2", *WINDOWED, *(["bundled"] if BUNDLED.exists() else [
 ALL = [*SHARING, *STATEFUL]
 GPU_LAYERS = int(os.environ.get("MALLKU_TEST_GPU_LAYERS", "0"))
 """Layers on the GPU; tests/benchmarks/gpu_check.sh sets it."""
+NEAR = 0.05
+"""The logits of a token on the bundled model differ by up to 0.02 from batch to batch, those of two tokens by twice that."""
 SEATS = ("Ada", "Ben", "Cleo", "Dan")
 
 
@@ -47,6 +50,17 @@ async def one_by_one(engine, requests):
     return [await whole_result(engine, one) for one in requests]
 
 
+async def assert_same(engine, requests, results, expected):
+    """Answers are the same up to a token that was hardly likelier than the next best: there another batch may round to the other one."""
+    for one, result, wanted in zip(requests, results, expected, strict=True):
+        place = next((at for at, pair in enumerate(zip(result.tokens, wanted, strict=False)) if pair[0] != pair[1]), None)
+        if place is None:
+            assert len(result.tokens) == len(wanted)
+            continue
+        best, second = (await whole_result(engine, replace(one, logprobs=2))).logprobs[place].alternatives
+        assert best.logprob - second.logprob < NEAR, f"{result.tokens} is not {wanted}"
+
+
 async def together(engine, requests):
     return await asyncio.gather(*(whole_result(engine, one) for one in requests))
 
@@ -57,7 +71,7 @@ async def test_together_gives_the_texts_of_one_by_one(load, name):
     alone = [(await one_by_one(await load(name), [one]))[0].tokens for one in requests]
     engine = await load(name)
 
-    assert [result.tokens for result in await together(engine, requests)] == alone
+    await assert_same(engine, requests, await together(engine, requests), alone)
     assert len(set(alone)) > 1
 
 
@@ -69,7 +83,7 @@ async def test_a_used_memory_answers_like_a_fresh_one(load, name):
     await together(engine, [request(seat) for seat in SEATS])
     used = await one_by_one(engine, [request("Ben", said=said)])
 
-    assert used[0].tokens == fresh[0].tokens
+    await assert_same(engine, [request("Ben", said=said)], used, [fresh[0].tokens])
     assert used[0].shared_tokens > 20
     assert fresh[0].shared_tokens == 0
 
@@ -96,7 +110,7 @@ async def test_cancelling_one_leaves_the_others_texts(load, name):
         break
     await stream.aclose()
 
-    assert [(await task).tokens for task in others] == expected[1:]
+    await assert_same(engine, requests[1:], [await task for task in others], expected[1:])
     statistics = await engine.statistics()
     assert statistics.cells_active == 0
 
@@ -118,7 +132,7 @@ async def test_constrained_and_free_requests_share_a_batch(load, name):
 
     assert json.loads(constrained.text)["choice"] in {"A", "B"}
     assert constrained.end_reason == "stop"
-    assert beside.tokens == alone[0].tokens
+    await assert_same(await load(name), [free], [beside], [alone[0].tokens])
 
 
 @pytest.mark.parametrize("name", WINDOWED)
@@ -177,6 +191,7 @@ async def test_after_a_cancelled_request_llama_cpp_holds_what_the_books_say(load
         await stream.aclose()
         assert (await engine.statistics()).cells_active == 0
     await whole_result(engine, request("Eve", max_tokens=4))
+    await engine.statistics()  # what a request leaves is dropped in the step after its end
 
     assert await worker.call(held) == worker._planner.table.resident
     assert bool(worker._planner.table.resident) == engine.facts.shares_prefixes
