@@ -1,11 +1,13 @@
 # ruff: noqa: T201 - it prints its figures
 """What orchestration costs: a whole circle against the bare `openai` client and a raw HTTP client that make the same calls.
 
-    python tests/benchmarks/overhead.py            # everything, about two minutes
+    python tests/benchmarks/overhead.py            # everything, a few minutes
     python tests/benchmarks/overhead.py --quick    # the small circle only
+    python tests/benchmarks/overhead.py --peers    # other frameworks too, those that are installed beside mallku
 
-An instant server runs in a child process, so that its own work is not counted. The circle runs as it comes: journal in a file, events,
-detectors, streaming. Arms alternate within each repetition, and ratios are taken within one repetition; the table shows medians.
+An instant server runs in a child process, so that its own work is not counted. The circle runs as it comes: journal in a file that exists
+already, events, detectors, streaming. Arms alternate within each repetition, and ratios are taken within one repetition; the table shows
+medians. Imports and memory are measured in processes of their own.
 """
 
 import argparse
@@ -21,7 +23,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+
+import overhead_peers  # noqa: E402 - it lies beside this script
 
 SERVER = r"""
 import asyncio, itertools, json, sys
@@ -72,8 +76,17 @@ async def main():
 asyncio.run(main())
 """
 
-QUESTION = "How should we share the water of the valley?"
-PERSONA = "You are {name}. You speak for the {name} side of the valley, in short plain sentences."
+MEASURED = """
+import resource, subprocess, sys
+subprocess.run([sys.executable, *sys.argv[1:]], check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+"""
+
+QUESTION, PERSONA = overhead_peers.QUESTION, overhead_peers.PERSONA
+Arm = Callable[..., Awaitable[None]]
+LOOP = asyncio.Runner()
+"""One event loop for all runs: some frameworks keep clients for the life of the process."""
 
 
 @contextmanager
@@ -86,7 +99,7 @@ def instant_server():
             process.kill()
 
 
-async def bare(url: str, seats: int, rounds: int, *, delay: float = 0.0, together: bool = False) -> None:
+async def bare(url: str, seats: int, rounds: int, *, delay: float = 0.0, together: bool = False, **_: Any) -> None:
     """The plain SDK in a loop, one chat message for each statement, as most frameworks do."""
     from openai import AsyncOpenAI
 
@@ -101,7 +114,7 @@ async def bare(url: str, seats: int, rounds: int, *, delay: float = 0.0, togethe
         await _rounds(turn, said, seats, rounds, together=together)
 
 
-async def raw(url: str, seats: int, rounds: int, *, delay: float = 0.0, together: bool = False) -> None:
+async def raw(url: str, seats: int, rounds: int, *, delay: float = 0.0, together: bool = False, **_: Any) -> None:
     """A raw HTTP client with one message."""
     import httpx2
 
@@ -128,7 +141,7 @@ async def _rounds(turn: Callable[[int], Awaitable[str]], said: list[dict[str, st
 
 
 async def circle(
-    url: str, seats: int, rounds: int, *, delay: float = 0.0, together: bool = False, journal: str = "", detectors: bool = True
+    url: str, seats: int, rounds: int, *, delay: float = 0.0, together: bool = False, journal: Any = "", detectors: bool = True
 ) -> None:
     """A circle as it comes: journal, events, detectors, streaming; no ballots, so that the calls are the same."""
     from mallku.detectors import Panel
@@ -156,51 +169,110 @@ async def without_detectors(url: str, seats: int, rounds: int, **options: Any) -
     await circle(url, seats, rounds, detectors=False, **options)
 
 
-ARMS = {"bare openai": bare, "raw httpx2": raw, "mallku": circle, "no detectors": without_detectors}
+ARMS: dict[str, Arm] = {"bare openai": bare, "raw httpx2": raw, "mallku": circle, "no detectors": without_detectors}
+IMPORTS = {
+    "bare openai": "from openai import AsyncOpenAI; AsyncOpenAI(api_key='x').chat",
+    "raw httpx2": "import httpx2",
+    "mallku": "import mallku.firecircle",
+    **overhead_peers.IMPORTS,
+}
 
 
 def cpu(run: Callable[[], Awaitable[None]]) -> tuple[float, float]:
     """Return processor and wall seconds of one run."""
     began, wall = time.process_time(), time.perf_counter()
-    asyncio.run(run())  # type: ignore[arg-type]
+    LOOP.run(run())  # type: ignore[arg-type]
     return time.process_time() - began, time.perf_counter() - wall
 
 
-def per_turn(url: str, seats: int, rounds: int, repetitions: int) -> None:
-    """Print processor time per turn, absolute and as a ratio to the bare client."""
-    figures: dict[str, list[float]] = {name: [] for name in ARMS}
+def per_turn(arms: dict[str, Arm], url: str, seats: int, rounds: int, repetitions: int) -> dict[str, float]:
+    """Print processor time per turn, absolute and as a ratio to the bare client, and return the absolute figures."""
+    figures: dict[str, list[float]] = {name: [] for name in arms}
     with tempfile.TemporaryDirectory() as folder:
         for repetition in range(repetitions + 1):
-            for name, arm in ARMS.items():
-                options = {"journal": f"{folder}/{name}-{repetition}.db"} if arm in {circle, without_detectors} else {}
-                spent, _ = cpu(lambda arm=arm, options=options: arm(url, seats, rounds, **options))  # type: ignore[misc]
+            for name, arm in arms.items():
+                spent, _ = cpu(lambda name=name, arm=arm: arm(url, seats, rounds, journal=f"{folder}/{name}.db"))  # type: ignore[misc]
                 if repetition:
                     figures[name].append(1000 * spent / (seats * rounds))
     print(f"\n{seats} seats x {rounds} rounds, processor time per turn")
     for name, spent in figures.items():
         ratios = [mine / theirs for mine, theirs in zip(spent, figures["bare openai"], strict=True)]
-        print(f"  {name:<12} {statistics.median(spent):7.2f} ms   {statistics.median(ratios):5.2f} x bare")
+        print(f"  {name:<14} {statistics.median(spent):7.2f} ms   {statistics.median(ratios):5.2f} x bare", flush=True)
+    return {name: statistics.median(spent) for name, spent in figures.items()}
 
 
-def simultaneous(url: str, repetitions: int) -> None:
+def growth(few: dict[str, float], many_turns: dict[str, float]) -> None:
+    """Print how much a turn costs more for each earlier statement; at 20 turns there are 9.5 on average, at 200 turns 99.5."""
+    print("\nprocessor time that a turn costs more for each earlier statement")
+    for name, before in few.items():
+        print(f"  {name:<14} {1000 * (many_turns[name] - before) / 90:7.1f} us")
+
+
+def simultaneous(arms: dict[str, Arm], url: str, repetitions: int) -> None:
     """Print the wall time of four simultaneous rounds with a delay of 50 ms."""
     print("\n5 seats x 4 simultaneous rounds at 50 ms delay, wall seconds (ideal 0.20)")
-    for name, arm in ARMS.items():
-        walls = [cpu(lambda arm=arm: arm(url, 5, 4, delay=0.05, together=True))[1] for _ in range(repetitions + 1)][1:]  # type: ignore[misc]
-        print(f"  {name:<12} {statistics.median(walls):7.3f} s   {statistics.median(walls) / 0.2:5.2f} x ideal")
+    for name, arm in arms.items():
+        try:
+            walls = [cpu(lambda arm=arm: arm(url, 5, 4, delay=0.05, together=True))[1] for _ in range(repetitions + 1)][1:]  # type: ignore[misc]
+        except NotImplementedError:
+            continue
+        print(f"  {name:<14} {statistics.median(walls):7.3f} s   {statistics.median(walls) / 0.2:5.2f} x ideal", flush=True)
 
 
-def many(url: str, count: int) -> None:
-    """Print the wall time of many deliberations at once."""
-    ideal = 2 * 0.02
-    print(f"\n{count} deliberations at once, 5 seats x 2 simultaneous rounds at 20 ms delay")
-    for name, arm in ARMS.items():
+def many(arms: dict[str, Arm], url: str, count: int) -> None:
+    """Print the wall time of many deliberations at once; all circles keep their record in one open journal file."""
+    from mallku.journal import open_journal
 
-        async def all_at_once(arm: Callable[..., Awaitable[None]] = arm) -> None:
-            await asyncio.gather(*(arm(url, 5, 2, delay=0.02, together=True) for _ in range(count)))
+    ideal = 5 * 2 * 0.02
+    print(f"\n{count} deliberations at once, 5 seats x 2 rounds one after another at 20 ms delay, wall seconds (ideal {ideal:.2f})")
+    for name, arm in arms.items():
+
+        async def all_at_once(arm: Arm = arm) -> None:
+            with tempfile.TemporaryDirectory() as folder:
+                async with await open_journal(f"{folder}/journal.db") as journal:
+                    await asyncio.gather(*(arm(url, 5, 2, delay=0.02, journal=journal) for _ in range(count)))
 
         wall = cpu(all_at_once)[1]
-        print(f"  {name:<12} {wall:7.2f} s   {wall / ideal:6.1f} x one alone")
+        print(f"  {name:<14} {wall:7.2f} s   {wall / ideal:6.1f} x ideal", flush=True)
+
+
+def longest_gap(url: str) -> None:
+    """Print for how long the event loop did nothing else while a round of 20 seats that speak at once ended and was judged."""
+
+    async def watched() -> float:
+        longest = 0.0
+
+        async def watch() -> None:
+            nonlocal longest
+            while True:
+                began = time.perf_counter()
+                await asyncio.sleep(0)
+                longest = max(longest, time.perf_counter() - began)
+
+        watching = asyncio.create_task(watch())
+        await circle(url, 20, 2, delay=0.05, together=True)
+        watching.cancel()
+        return longest
+
+    LOOP.run(circle(url, 2, 1))
+    gaps = [1000 * LOOP.run(watched()) for _ in range(5)]
+    print(f"\nlongest time the event loop was held, 20 seats x 2 simultaneous rounds: median {statistics.median(gaps):.1f} ms")
+
+
+def imports_and_memory(arms: dict[str, Arm], url: str) -> None:
+    """Print the processor time of what each needs imported, and the peak memory of a process that runs the small circle."""
+    print("\nprocessor seconds of importing; peak memory of a process that runs 5 seats x 4 rounds")
+    for name in arms:
+        costs = [f"{min(_child(['-c', IMPORTS[name]])[0] for _ in range(3)):5.2f} s"] if name in IMPORTS else ["      -"]
+        print(f"  {name:<14} {costs[0]}   {_child([__file__, '--once', name, '--url', url])[1]:5.0f} MB", flush=True)
+
+
+def _child(arguments: list[str]) -> tuple[float, float]:
+    """Run Python and return its processor seconds and its peak memory in MB."""
+    asked = [sys.executable, "-c", MEASURED, *arguments]
+    told = subprocess.run(asked, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    seconds, peak = told.stdout.split()[-2:]
+    return float(seconds), float(peak)
 
 
 def profile(url: str, seats: int, rounds: int) -> None:
@@ -208,7 +280,7 @@ def profile(url: str, seats: int, rounds: int) -> None:
     import cProfile
     import pstats
 
-    asyncio.run(circle(url, 2, 1))
+    LOOP.run(circle(url, 2, 1))
     profiler = cProfile.Profile()
     profiler.enable()
     asyncio.run(circle(url, seats, rounds))
@@ -220,20 +292,29 @@ def profile(url: str, seats: int, rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--peers", action="store_true", help="also run other frameworks, where they are installed")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--once", help="run one arm once, for measuring its memory")
+    parser.add_argument("--url", default="")
     chosen = parser.parse_args()
+    arms = ARMS | (overhead_peers.installed() if chosen.peers else {})
+    if chosen.once:
+        asyncio.run({**ARMS, **overhead_peers.installed()}[chosen.once](chosen.url, 5, 4))  # type: ignore[arg-type]
+        return
     print(json.dumps({"python": sys.version.split()[0], "repetitions": chosen.repetitions}))
     with instant_server() as url:
         if chosen.profile:
             profile(url, 5, 20)
             return
-        per_turn(url, 5, 4, chosen.repetitions)
+        few = per_turn(arms, url, 5, 4, chosen.repetitions)
         if chosen.quick:
             return
-        per_turn(url, 20, 10, max(2, chosen.repetitions // 2))
-        simultaneous(url, chosen.repetitions)
-        many(url, 100)
+        growth(few, per_turn(arms, url, 20, 10, max(2, chosen.repetitions // 2)))
+        simultaneous(arms, url, chosen.repetitions)
+        many(arms, url, 100)
+        longest_gap(url)
+        imports_and_memory(arms, url)
 
 
 if __name__ == "__main__":
