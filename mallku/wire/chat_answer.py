@@ -73,10 +73,10 @@ class ChatAnswer:
                 raise ProtocolViolation("The answer is larger than any answer can be.", hint="Is this a chat completions endpoint?")
         return out
 
-    def end(self) -> list[Delta]:
-        """Take the end of the body and return what was held back."""
+    def end(self, *, read_on: bool = True) -> list[Delta]:
+        """Take the end of the body and return what was held back; of an answer that was not read on, half an event counts as nothing."""
         out: list[Delta] = []
-        for event in self._sse.finish():
+        for event in self._sse.finish() if read_on else ():
             out.extend(self._event(event))
         if not self._sse.saw_data and self._body.strip():
             out.extend(self._whole())

@@ -769,6 +769,15 @@ async def test_13_an_answer_far_beyond_its_cap_is_ended_and_kept():
     assert caught.value.partial_text.startswith("0 reasons. 1 reasons.")
 
 
+async def test_13_an_answer_ended_in_the_middle_of_an_event_is_still_kept():
+    pieces = [chunk(f"{number} reasons. ") for number in range(2000)]
+    async with StandIn(Reply(body=[b"".join(pieces) + pieces[0][:30]], kind="text/event-stream", hang=True)) as server:
+        with pytest.raises(AnswerCutShort, match=r"far beyond the 8 tokens") as caught:
+            await run(server, max_tokens=8)
+
+    assert caught.value.partial_text.startswith("0 reasons. 1 reasons.")
+
+
 async def test_13_private_thoughts_without_end_are_ended_too():
     pieces = [chunk(reasoning=f"{number} doubts. ") for number in range(2000)]
     async with StandIn(Reply(body=pieces, kind="text/event-stream", hang=True)) as server:

@@ -123,6 +123,7 @@ class ChatTurn:
         unsent_stops = settings.stop if "stop" in profile.dialect.refused else settings.stop[4:]
         answer = ChatAnswer(opened=profile.dialect.reasoning_opened, stop=unsent_stops)
         most_chars = (settings.max_tokens or 0) * _MOST_CHARS_PER_TOKEN + _MOST_CHARS_BESIDES
+        read_on = True
         try:
             async with self._connection.send(body, profile, clock) as pieces:
                 while (piece := await self._next(pieces)) is not None:
@@ -135,8 +136,9 @@ class ChatTurn:
                     if answer.ended:
                         await _read_out(pieces)
                     if answer.error or answer.ended or answer.stopped_by() or self._loops(answer) or answer.chars > most_chars:
+                        read_on = False
                         break
-            for delta in answer.end():
+            for delta in answer.end(read_on=read_on):
                 yield delta
         except ProtocolViolation as error:
             error.partial_text = answer.text
