@@ -159,7 +159,7 @@ def drive_llm(address):
 
         def run(*arguments):
             environment = {**os.environ, "LLM_USER_PATH": folder, "OPENAI_API_KEY": "none"}
-            command = [sys.executable, "-m", "llm", *arguments]
+            command = [sys.executable, "-m", "llm", "prompt", "--no-log", *arguments]
             return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
         yield "whole", run("-m", "helper", "--no-stream", "How deep?").stdout.strip() == SHARED
