@@ -571,9 +571,10 @@ async def test_13_each_deadline_is_kept_and_pings_are_no_tokens(reply, deadlines
 
 
 async def test_13_an_endless_repetition_is_ended_and_kept_once():
-    async with StandIn(stream("Fine. ", *["I agree with you all. "] * 500)) as server:
+    endless = Reply(body=[chunk("Fine. "), *[chunk("I agree with you all. ")] * 150], kind="text/event-stream", hang=True)
+    async with StandIn(endless) as server:
         with pytest.raises(AnswerCutShort, match="repeats itself") as caught:
-            await run(server)
+            await run(server, deadlines=Deadlines(first_token=20, idle=5))
 
     assert caught.value.partial_text.rstrip(".") == "Fine. I agree with you all"
 

@@ -62,6 +62,7 @@ class ChatTurn:
         self._connection = connection
         self._known = known
         self._clock = clock
+        self._loop_check_at = _LOOP_CHECK_EVERY
 
     async def answer(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
         """Answer the prompt; ask again as long as each failure teaches something and no public text was handed out."""
@@ -122,6 +123,7 @@ class ChatTurn:
         body = write_request(prompt, settings, dialect, model=profile.model)
         unsent_stops = settings.stop if "stop" in profile.dialect.refused else settings.stop[4:]
         answer = ChatAnswer(opened=profile.dialect.reasoning_opened, stop=unsent_stops)
+        self._loop_check_at = _LOOP_CHECK_EVERY
         most_chars = (settings.max_tokens or 0) * _MOST_CHARS_PER_TOKEN + _MOST_CHARS_BESIDES
         read_on = True
         try:
@@ -155,7 +157,11 @@ class ChatTurn:
             return await anext(pieces, None)
 
     def _loops(self, answer: ChatAnswer) -> bool:
-        return answer.pieces % _LOOP_CHECK_EVERY == 0 and loop_length(answer.text) > 0
+        """Say whether the answer repeats itself; looked at every so many pieces, of which one read may bring several."""
+        if answer.pieces < self._loop_check_at:
+            return False
+        self._loop_check_at = answer.pieces + _LOOP_CHECK_EVERY
+        return loop_length(answer.text) > 0
 
     def _concluded(self, answer: ChatAnswer, prompt: Prompt, body: dict[str, Any], settings: GenerationSettings) -> Response:
         """Judge a finished answer; only a whole one becomes a `Response`."""
