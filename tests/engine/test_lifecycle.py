@@ -96,6 +96,7 @@ async def test_a_fault_while_loading_is_an_error_and_no_wait_without_end():
     async with asyncio.timeout(20):
         with pytest.raises(EngineCrashed, match="fault"):
             await ThreadedEngine.load(load)
+    await ended(lambda: not engine_threads())
 
 
 async def test_two_engines_speak_at_once(models):
