@@ -17,6 +17,11 @@ GREEDY = Sampling(temperature=0)
 CHAT = (Message(role="user", content="Should the garden have a 💧 well?"),)
 
 
+def children():
+    """Child processes of this one; servers of other tests may be among them."""
+    return {child.pid for child in psutil.Process().children()}
+
+
 @pytest.fixture
 async def engine(models):
     loaded = await load_engine(EngineSettings(model_path=models["qwen2"], context_length=1200, threads=1, isolate=True))
@@ -99,28 +104,30 @@ async def test_a_child_that_dies_in_the_middle_of_a_word_is_a_failure_and_no_wai
 async def test_closing_ends_also_a_child_that_is_just_being_started_anew(engine):
     request = EngineRequest(messages=CHAT, max_tokens=5)
     dead = engine.process_id
+    others = children() - {dead}
     os.kill(dead, signal.SIGKILL)
     with pytest.raises(EngineCrashed, match="SIGKILL"):
         await whole_result(engine, request)
     turn = asyncio.ensure_future(whole_result(engine, request))
-    while not {child.pid for child in psutil.Process().children()} - {dead}:  # noqa: ASYNC110 (nobody tells of it)
+    while not children() - others - {dead}:  # noqa: ASYNC110 (nobody tells of it)
         await asyncio.sleep(0.01)
     await engine.close()
 
     with pytest.raises(EngineCrashed, match="closed"):
         await turn
-    assert psutil.Process().children() == []
+    assert children() == others
 
 
 async def test_giving_up_while_it_loads_leaves_no_child(models):
+    others = children()
     loading = asyncio.ensure_future(load_engine(EngineSettings(model_path=models["qwen2"], isolate=True)))
-    while not psutil.Process().children():  # noqa: ASYNC110 (nobody tells of it)
+    while not children() - others:  # noqa: ASYNC110 (nobody tells of it)
         await asyncio.sleep(0.01)
     loading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await loading
 
-    assert psutil.Process().children() == []
+    assert children() == others
 
 
 async def test_ctrl_c_at_the_terminal_is_left_to_the_parent(engine):
