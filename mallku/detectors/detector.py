@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 from mallku.dialogue.score import Score
@@ -57,6 +58,16 @@ class Preparing(Protocol):
     async def close(self) -> None:
         """Give back what it holds; idempotent."""
         ...
+
+
+def names_of(turn: JudgedTurn) -> frozenset[str]:
+    """Return the first names of all who speak, in lower case: addressing somebody names no holder of anything."""
+    return _first_names(turn.seats)
+
+
+@lru_cache(maxsize=256)
+def _first_names(seats: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(seat.split()[0].lower() for seat in seats if seat.split())
 
 
 Said = Statement | tuple[str, str] | Mapping[str, str]

@@ -23,8 +23,8 @@ class Lexicon:
     """Code of the language."""
     words: dict[str, frozenset[str]]
     """Classes of each word form, such as `hold` or `agent.other`."""
-    phrases: dict[str, tuple[tuple[tuple[str, ...], str], ...]]
-    """For a first word the rest of each phrase and its class, the longest first."""
+    phrases: dict[str, dict[str, Any]]
+    """Phrases as a tree: for a first word what may follow it, word by word; under the empty word the classes of what ends there."""
     stems: dict[str, frozenset[str]]
     """Classes of words known by their beginning only; the longest beginning counts."""
     memory: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
@@ -79,15 +79,18 @@ def _built(language: str, tables: dict[str, Any]) -> Lexicon:
                     forms |= verb_forms(word) if table == "verbs" else noun_forms(word)
                 for form in forms:
                     words.setdefault(form, set()).add(label)
-    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    phrases: dict[str, Any] = {}
     for name, listed in tables.get("phrases", {}).items():
         for phrase in listed:
-            first, *rest = phrase_words(phrase)
-            phrases.setdefault(first, []).append((tuple(rest), name))
+            node = phrases
+            for word in phrase_words(phrase):
+                node = node.setdefault(word, {})
+            if f"phrase.{name}" not in node.setdefault("", []):
+                node[""].append(f"phrase.{name}")
     return Lexicon(
         language,
         {word: frozenset(labels) for word, labels in words.items()},
-        {first: tuple(sorted(rests, key=lambda item: -len(item[0]))) for first, rests in phrases.items()},
+        phrases,
         {stem: frozenset(labels) for stem, labels in stems.items()},
     )
 

@@ -1,21 +1,32 @@
 """Sovereignty: who should hold control over data, models, machines, decisions and exit, by the author's own word."""
 
+import json
 import math
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.resources import files
 
 from mallku.detectors.address import without_address
-from mallku.detectors.detector import JudgedTurn
-from mallku.detectors.frames import EVERYBODY, FACETS, NOBODY, OTHER, SELF, Frame, frames, parted
-from mallku.detectors.reading import read
-from mallku.detectors.topics import own_probability
+from mallku.detectors.detector import JudgedTurn, names_of
+from mallku.detectors.clause import EVERYBODY, NOBODY, OTHER, SELF, Frame
+from mallku.detectors.frames import Parsed, parsed
+from mallku.detectors.relations import FACETS
 from mallku.detectors.units import Unit
+from mallku.detectors.wording import Wording, worded
 from mallku.dialogue.score import Evidence, Score
 
 SATURATION = 0.7
 """Constant of the sum: one full frame alone gives a stance of 1 / (1 + SATURATION)."""
-CLEAR = 0.55
-"""Probability from which on a statement counts as speaking of privacy or of a collective."""
-PRESENT = 0.26
-"""Presence below which the dimension counts as not addressed."""
+SHOWN = 0.06
+"""Smallest part of the stance that a word is shown for."""
+
+
+@lru_cache(maxsize=1)
+def stance_weights() -> dict[str, float]:
+    """Load how rules and wording are put together."""
+    loaded: dict[str, float] = json.loads((files("mallku.detectors") / "data" / "heads" / "stance.json").read_text(encoding="utf-8"))
+    return loaded
+
 
 _BY_SELF = {
     "rests": 1.0,
@@ -74,7 +85,7 @@ _BY_OTHER = {
     "ask": 0.5,
     "handle": -0.9,
 }
-_FIXED = {"good": 0.8, "threat": -0.7, "resign": -0.8, "autonomy": 0.7, "surrender": -0.8, "loss": 0.5, "unasked": 0.5, "endangered": 0.6}
+_FIXED = {"assent": 0.8, "good": 0.8, "threat": -0.7, "resign": -0.8, "autonomy": 0.7, "surrender": -0.8, "loss": 0.5, "unasked": 0.5, "endangered": 0.6}
 
 
 class Context:
@@ -103,16 +114,22 @@ def contribution(frame: Frame, context: Context, last: int) -> float:
     else:
         figure = _base(frame, context)
     beside = frame.objects if not frame.agent and not frame.passive else frame.objects | frame.around
-    if frame.weak and not (beside & _TELLING or OTHER in (frame.agent, frame.recipient)):
+    if frame.weak and not (beside & _TELLING or OTHER in (frame.agent, frame.recipient) or frame.place or frame.on_ours):
         figure *= 0.2
     if frame.hedged:
         figure *= 0.6
+    if frame.embedded:
+        figure *= 0.25
+    if frame.secured and figure < 0 and frame.agent == SELF and frame.relation in ("give", "trust", "take", "exit"):
+        figure *= -0.6
     if frame.question:
         figure *= 0.5
     elif frame.conditional:
         figure *= 0.6
     if frame.concluding or (frame.sentence == last and last > 0):
         figure *= 2.0 if frame.concluding else 1.5
+    elif frame.conceded:
+        figure *= 0.45
     elif context.concluding:
         figure *= 0.6
     if context.undecided:
@@ -143,6 +160,8 @@ def _base(frame: Frame, context: Context) -> float:
             return -figure * sign * (1.0 if frame.excess else 0.6)
         if relation in ("resign", "unasked", "loss"):
             return figure
+        if relation == "assent":
+            return figure * sign if frame.agent == SELF else -0.6 * figure * sign
         if relation == "autonomy" and frame.negated and (frame.unable or frame.agent == NOBODY):
             return 0.5 * figure
         if relation == "autonomy" and frame.agent == OTHER and (frame.normative or frame.permitted) and not frame.ours:
@@ -160,10 +179,14 @@ def _base(frame: Frame, context: Context) -> float:
             if relation in ("access", "expose", "impose", "take", "decide", "exit")
             else 0.0
         )
+    if relation == "give" and frame.passive and frame.agent in (SELF, OTHER):
+        return (0.5 if frame.agent == SELF else -0.8) * sign
     if frame.agent in (SELF, EVERYBODY):
         return _by_self(frame, relation, sign)
     if frame.agent == OTHER:
         return _by_other(frame, context, relation, sign)
+    if frame.place and relation in ("hold", "handle", "decide", "repair", "exit"):
+        return (0.7 if frame.place == SELF else -0.6) * sign
     if relation == "decide" and "control" in frame.own:
         return 0.0
     if relation == "give" and frame.recipient == SELF:
@@ -175,6 +198,8 @@ def _base(frame: Frame, context: Context) -> float:
 
 def _by_self(frame: Frame, relation: str, sign: float) -> float:
     figure = _BY_SELF[relation]
+    if relation == "ask" and frame.passive:
+        return 0.5 if sign < 0 and not frame.normative else 0.7 * sign
     if relation == "give" and frame.recipient == SELF:
         figure = 0.5
     if relation == "trust" and frame.recipient == SELF:
@@ -194,6 +219,8 @@ def _by_self(frame: Frame, relation: str, sign: float) -> float:
 
 def _by_other(frame: Frame, context: Context, relation: str, sign: float) -> float:
     figure = _BY_OTHER[relation]
+    if frame.on_ours and relation not in ("ask", "protect"):
+        figure = min(figure, -0.8)
     if relation == "impose" and frame.passive and frame.normative:
         return 0.4 * sign
     if relation == "give" and frame.recipient == SELF:
@@ -205,22 +232,13 @@ def _by_other(frame: Frame, context: Context, relation: str, sign: float) -> flo
     return figure * sign
 
 
-def _moods(text: str, context: Context, weighed: list[tuple[Frame, float]]) -> list[tuple[Frame, float]]:
-    """Weigh what stands beside the frames: who speaks of what is private or held in common rarely stands aside."""
-    found: list[tuple[Frame, float]] = []
-    whole = (0, len(text), 0, 0)
-    ceded = any(frame.relation in ("resign", "surrender") or figure < 0 for frame, figure in weighed)
-    private, common = own_probability(text, "privacy"), own_probability(text, "community")
-    if context.undecided:
-        return found
-    if private > CLEAR:
-        found.append((Frame("private", "", *whole), (-0.35 if context.accepting or ceded else 0.45) * private))
-    if common > CLEAR and not ceded:
-        found.append((Frame("common", "", *whole), 0.45 * common))
-    strong = any(abs(figure) >= SATURATION / 3 for _, figure in weighed) and not any(frame.negated for frame, _ in weighed)
-    if strong and context.accepting and not context.adverse:
-        found.append((Frame("accepting", "", *whole), -0.3))
-    return found
+def rules_stance(found: Parsed) -> tuple[list[tuple[Frame, float]], float, float]:
+    """Return the frames that count with their contributions, the stance by rules alone, and how much speaks for a stance at all."""
+    context = Context(found.parts)
+    last = len(found.reading.sentences) - 1
+    weighed = [(frame, figure) for frame in found.frames if (figure := contribution(frame, context, last))]
+    total = sum(abs(figure) for _, figure in weighed)
+    return weighed, sum(figure for _, figure in weighed) / (SATURATION + total), total
 
 
 class SovereigntyDetector:
@@ -231,44 +249,62 @@ class SovereigntyDetector:
     def judge(self, turn: JudgedTurn) -> Score:
         """Judge the author's stance; unscored if control is not addressed."""
         text, _ = without_address(turn.statement.text)
-        reading = read(text)
-        words, parts = parted(reading)
-        context = Context(parts)
-        last = len(reading.sentences) - 1
-        read_frames = frames(reading, words, parts)
-        weighed = [(frame, contribution(frame, context, last)) for frame in read_frames]
-        weighed = [(frame, figure) for frame, figure in weighed if figure]
-        if all(frame.voice == 1 for frame in read_frames):
-            weighed += _moods(text, context, weighed)
-        total = sum(abs(figure) for _, figure in weighed)
-        presence = 1 - math.exp(-total)
-        if presence < PRESENT:
+        found = parsed(text, names_of(turn))
+        weighed, ruled, total = rules_stance(found)
+        wording = worded(text, names_of(turn))
+        weights = stance_weights()
+        odds = weights["bias"] - weights["absence"] * wording.figures[1] + weights["frames"] * (1 - math.exp(-total))
+        presence = 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
+        if presence < weights["threshold"]:
             return Score(
                 dimension=self.dimension,
                 value=None,
                 reason="Control is not addressed.",
                 presence=presence,
-                tiers=(1,),
-                detector="sovereignty/1",
+                tiers=(1, 2),
+                detector="sovereignty/2",
             )
-        scale = 1 / (SATURATION + total)
-        stance = sum(figure for _, figure in weighed) * scale
+        raw = weights["rules"] * ruled + weights["wording"] * wording.figures[0]
+        stance = max(-1.0, min(1.0, raw))
         return Score(
             dimension=self.dimension,
             value=0.5 + 0.5 * stance,
             raw=stance,
             presence=presence,
-            confidence=(1.0 if reading.language else 0.3) * presence * abs(sum(f for _, f in weighed)) / total,
-            evidence=tuple(
-                Evidence(
-                    label=f"{FACETS.get(frame.relation, '')}/{'not-' if frame.negated else ''}{frame.relation}:{frame.agent or 'unnamed'}",
-                    contribution=figure * scale,
-                    start=frame.start,
-                    end=frame.end,
-                    text=turn.statement.text[frame.start : frame.end],
-                )
-                for frame, figure in weighed
-            ),
-            tiers=(1,),
-            detector="sovereignty/1",
+            confidence=(1.0 if found.reading.language else 0.3) * presence * min(1.0, abs(raw) / 0.7),
+            evidence=tuple(_evidence(turn.statement.text, found, weighed, wording, total, stance - raw)),
+            tiers=(1, 2),
+            detector="sovereignty/2",
         )
+
+
+def _evidence(
+    text: str, found: Parsed, weighed: list[tuple[Frame, float]], wording: Wording, total: float, bounded: float
+) -> Iterator[Evidence]:
+    weights = stance_weights()
+    scale = weights["rules"] / (SATURATION + total)
+    for frame, figure in weighed:
+        negated = "not-" if frame.negated else ""
+        yield Evidence(
+            label=f"{FACETS.get(frame.relation, '')}/{negated}{frame.relation}:{frame.agent or 'unnamed'}",
+            contribution=figure * scale,
+            start=frame.start,
+            end=frame.end,
+            text=text[frame.start : frame.end],
+        )
+    rest = wording.figures[0]
+    places = [unit for sentence in found.parts for unit in sentence]
+    for place, figure in wording.stance_at.items():
+        if place >= 0 and abs(figure) >= SHOWN:
+            unit = places[place]
+            rest -= figure
+            yield Evidence(
+                label="wording",
+                contribution=figure * weights["wording"],
+                start=unit.start,
+                end=unit.end,
+                text=text[unit.start : unit.end],
+            )
+    yield Evidence(label="wording, the rest", contribution=rest * weights["wording"])
+    if bounded:
+        yield Evidence(label="bounds", contribution=bounded)

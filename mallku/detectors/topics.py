@@ -9,10 +9,11 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from mallku.detectors.address import without_address
-from mallku.detectors.detector import JudgedTurn
+from mallku.detectors.detector import JudgedTurn, names_of
 from mallku.detectors.lexicon import lexicon
 from mallku.detectors.reading import Reading, read
 from mallku.detectors.reciprocity import uptake
+from mallku.detectors.wording import HEADS, worded
 from mallku.detectors.wordlists import Wordlists
 from mallku.dialogue.score import Evidence, Score
 
@@ -129,9 +130,11 @@ class TopicDetector:
     def judge(self, turn: JudgedTurn) -> Score:
         """Give the probability; contributions add up to its log odds."""
         text, _ = without_address(turn.statement.text)
+        names = names_of(turn)
         if not read(turn.statement.text).words:
             return Score.unscored(self.topic, "There is no text to judge.", detector=f"{self.topic}/1")
         features, found = topic_features(text, self.topic)
+        features["wording"] = worded(text, names).figures[HEADS.index(self.topic)]
         if turn.previous:
             features["context"] = self.context(turn)
         table = topic_weights()[self.topic]
@@ -161,16 +164,18 @@ class TopicDetector:
         best = 0.0
         for strength, statement in zip(found.strengths, found.earlier, strict=True):
             if strength > 0.3:  # noqa: PLR2004 - weaker edges carry no topic over
-                best = max(best, strength * own_probability(statement.text, self.topic))
+                best = max(best, strength * own_probability(statement.text, self.topic, names_of(turn)))
         return best
 
 
 @lru_cache(maxsize=1024)
-def own_probability(text: str, topic: str) -> float:
+def own_probability(text: str, topic: str, names: frozenset[str] = frozenset()) -> float:
     """Return the probability of a topic from the text alone."""
     features, _ = topic_features(text, topic)
     table = topic_weights()[topic]
-    return 1 / (1 + math.exp(-(table["bias"] + sum(table.get(name, 0.0) * value for name, value in features.items()))))
+    figure = table["bias"] + sum(table.get(name, 0.0) * value for name, value in features.items())
+    figure += table.get("wording", 0.0) * worded(text, names).figures[HEADS.index(topic)]
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, figure))))
 
 
 def _evidence(name: str, weight: float, found: tuple[Found, ...], text: str) -> Evidence:

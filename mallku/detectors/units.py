@@ -1,15 +1,27 @@
 """Units of a sentence: words and phrases with the classes that the lexicon gives them."""
 
+# ruff: noqa: SIM905, E501 - word lists read best as running text
+
 from typing import NamedTuple
 
 from mallku.detectors.lexicon import Lexicon
-from mallku.detectors.reading import Sentence
+from mallku.detectors.reading import Sentence, Token, is_function_word
 
-MARKERS = frozenset(("okay", "reject", "endorse", "sarcasm", "reported", "undecided", "conclusive", "incase"))
+MARKERS = frozenset(
+    f"phrase.{name}"
+    for name in ("okay", "reject", "endorse", "sarcasm", "reported", "undecided", "conclusive", "incase", "contrast", "proviso")
+)
 """Phrases that mark how a sentence is meant; their words keep their own classes as well."""
 
 _AGENTS = frozenset(("self", "other", "agent.collective", "agent.other"))
 _NONE: frozenset[str] = frozenset()
+_NAMED = frozenset(("named",))
+_CALENDAR = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october november december christmas easter ramadan god english french german spanish european african american i mr mrs ms dr prof father sister brother".split()
+)
+_PREDICATES = frozenset(
+    "should must will may can could would has had is was gets got wants wanted keeps kept decides decided owns owned runs ran wrote writes holds held knows knew sees saw takes took sells sold says said asks asked promises promised offers offered pays paid ought never already now also".split()
+)
 
 
 class Unit(NamedTuple):
@@ -27,27 +39,64 @@ class Unit(NamedTuple):
     """Whether it stands between quotation marks."""
 
 
-def units(sentence: Sentence, lexicon: Lexicon) -> list[Unit]:
+def units(sentence: Sentence, lexicon: Lexicon, text: str, names: frozenset[str] = frozenset()) -> list[Unit]:
     """Join the phrases of a sentence and look every word up; the longest phrase at a place counts."""
     tokens = sentence.tokens
     phrases = lexicon.phrases
+    named = lexicon.language != "de"
     found: list[Unit] = []
     index, count = 0, len(tokens)
     while index < count:
         token = tokens[index]
-        classes = lexicon.classes(token.word) if token.is_word else _NONE
-        size, marks = 0, None
-        for rest, name in phrases.get(token.word, ()):
-            if index + len(rest) < count and all(tokens[index + 1 + offset].word == word for offset, word in enumerate(rest)):
-                if name in MARKERS:
-                    marks = (marks or set()) | {f"phrase.{name}"}
-                elif not size:
-                    size = len(rest) + 1
-                    held = [lexicon.classes(word) & _AGENTS for word in (token.word, *rest)]
-                    classes = frozenset((f"phrase.{name}",)).union(*held)
-        size = size or 1
-        last = tokens[index + size - 1]
-        word = token.word if size == 1 else " ".join(part.word for part in tokens[index : index + size])
-        found.append(Unit(word, classes | marks if marks else classes, token.start, last.end, token.quoted))
+        word, start, end, is_word, quoted = token
+        classes = lexicon.classes(word) if is_word else _NONE
+        size = 1
+        node = phrases.get(word)
+        if node is not None:
+            marks: list[str] = []
+            size, phrase = _longest(node, tokens, index, marks)
+            if phrase:
+                held = [lexicon.classes(tokens[place].word) & _AGENTS for place in range(index, index + size)]
+                classes = frozenset((phrase,)).union(*held)
+                end = tokens[index + size - 1].end
+                word = " ".join(part.word for part in tokens[index : index + size])
+            if marks:
+                classes = classes.union(marks)
+        if not classes and named and is_word and text[start].isupper() and _is_name(tokens, index, text, lexicon, names):
+            classes = _NAMED
+        found.append(Unit(word, classes, start, end, quoted))
         index += size
     return found
+
+
+def _longest(node: dict[str, object], tokens: tuple[Token, ...], index: int, marks: list[str]) -> tuple[int, str]:
+    """Return how many tokens the longest phrase that begins here has, and its class; markers are added to `marks`."""
+    size, phrase = 1, ""
+    place, count = index, len(tokens)
+    current: dict[str, object] | None = node
+    while current is not None:
+        label = current.get("")
+        if label:
+            for name in label:  # type: ignore[attr-defined]
+                if name in MARKERS:
+                    marks.append(name)
+                else:
+                    size, phrase = place - index + 1, name
+        place += 1
+        if place >= count:
+            break
+        current = current.get(tokens[place].word)  # type: ignore[assignment]
+    return size, phrase
+
+
+def _is_name(tokens: tuple[Token, ...], index: int, text: str, lexicon: Lexicon, names: frozenset[str]) -> bool:
+    """Whether a capitalised word that no list knows is the name of an organisation or a place."""
+    word = tokens[index].word
+    if len(word) < 3 or word in names or word in _CALENDAR or word.removesuffix("'s") in names or is_function_word(word, lexicon.language):  # noqa: PLR2004 - initials are no names
+        return False
+    following = tokens[index + 1] if index + 1 < len(tokens) else None
+    if index and tokens[index - 1].is_word:
+        return not (following is not None and following.word == "," and tokens[index - 1].word == ",")
+    if following is None or not following.is_word or word.endswith(("s", "ing", "ly")):
+        return False
+    return following.word in _PREDICATES or text[following.start].isupper()

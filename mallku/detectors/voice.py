@@ -17,6 +17,7 @@ class Voice(NamedTuple):
 OWN = Voice(1.0)
 _ENDORSED, _OPEN, _REJECTED = Voice(0.8), Voice(0.0), Voice(-0.8)
 _FIRST_PERSON = frozenset("i we yo nosotros je nous ich wir".split())
+_TELLS = frozenset(("tell", "tells", "told"))
 _THAT = frozenset("that whether que dass ob si".split())
 _ENDS = frozenset(".;!?")
 
@@ -74,6 +75,8 @@ def _speaks(parts: list[Unit], index: int) -> bool:
         or "agent.collective" in before.classes
         or "phrase.reported" in before.classes
     )
+    if "weak" in parts[index].classes and parts[index].word not in _TELLS:
+        named = False
     return following in _THAT or following == ":" or (named and following not in (",", ".", '"', "“", "«", "‘"))
 
 

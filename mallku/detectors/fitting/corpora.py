@@ -13,6 +13,16 @@ from mallku.errors import UsageError
 
 DEFAULT = Path(__file__).parents[3] / "tests" / "data" / "detectors"
 """The copies that come with the source tree; an installed package has none and needs `--data`."""
+STATEMENTS = (
+    "statements.txt",
+    "statements_fresh.txt",
+    "statements_third.txt",
+    "statements_fourth.txt",
+    "statements_fifth.txt",
+)
+"""Sets of statements with all labels, in the order in which they were written; each was first seen by the detectors as they were then."""
+PRACTICE = ("practice.txt", "practice_second.txt")
+"""Statements without earlier turns, written to learn from only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +77,72 @@ def control_pairs(folder: Path) -> list[tuple[str, str]]:
 def labelled(folder: Path) -> list[Labelled]:
     """Return all statements with labels in the project's own format."""
     found = [_from_json(row) for row in map(json.loads, opened(folder, "mallku_dev/dev.jsonl").splitlines())]
-    for name in ("statements.txt", "statements_fresh.txt", "statements_third.txt"):
+    for name in STATEMENTS:
         found.extend(_from_lines(opened(folder, name).splitlines(), name))
+    for name in PRACTICE:
+        found.extend(_from_practice(opened(folder, name).splitlines(), name))
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """Two statements that differ little and must be scored in this order."""
+
+    dimension: str
+    """What is compared."""
+    higher: str
+    """The statement that must score higher."""
+    lower: str
+    """The other."""
+    previous: tuple[tuple[str, str], ...]
+    """Speaker and text of the turns before both."""
+    source: str
+    """File they stand in."""
+
+
+def twins(folder: Path) -> list[Twin]:
+    """Return the pairs of statements of the sets that have some."""
+    found = []
+    for name in STATEMENTS:
+        for previous, line in _scenes(opened(folder, name).splitlines()):
+            if line.startswith("& "):
+                dimension, higher, lower = line[2:].split("|")
+                found.append(Twin(dimension=dimension, higher=higher, lower=lower, previous=previous, source=name))
+    return found
+
+
+def _scenes(lines: list[str]) -> Iterator[tuple[tuple[tuple[str, str], ...], str]]:
+    """Yield each line that is neither empty nor a turn, with the turns before it."""
+    previous: tuple[tuple[str, str], ...] = ()
+    for line in lines:
+        if line.startswith("= "):
+            previous = ()
+        elif line.startswith("> "):
+            speaker, text = line[2:].split(": ", 1)
+            previous = (*previous, (speaker, text))
+        elif line.strip():
+            yield previous, line
+
+
+def _from_practice(lines: list[str], name: str) -> Iterator[Labelled]:
+    for number, line in enumerate(lines, 1):
+        marks, text = line.split("|", 1)
+        stance, *flags = marks.split()
+        yield Labelled(
+            id=f"{name}:{number}",
+            text=text,
+            previous=(),
+            sovereignty=None if stance == "~" else float(stance),
+            reciprocity=None,
+            topics=_topics("".join(flags)),
+            engages=(),
+            kind="practice",
+            source=name,
+        )
+
+
+def _topics(flags: str) -> dict[str, int]:
+    return {"privacy": int("p" in flags), "community": int("c" in flags), "resource_talk": int("r" in flags)}
 
 
 def _from_json(row: dict[str, Any]) -> Labelled:
@@ -88,23 +161,18 @@ def _from_json(row: dict[str, Any]) -> Labelled:
 
 
 def _from_lines(lines: list[str], name: str) -> Iterator[Labelled]:
-    previous: tuple[tuple[str, str], ...] = ()
-    for number, line in enumerate(lines, 1):
-        if line.startswith("= "):
-            previous = ()
-        elif line.startswith("> "):
-            speaker, text = line[2:].split(": ", 1)
-            previous = (*previous, (speaker, text))
-        elif line.strip():
-            stance, uptake, flags, engages, kind, _, text = line.split("|", 6)
-            yield Labelled(
-                id=f"{name}:{number}",
-                text=text,
-                previous=previous,
-                sovereignty=None if stance == "~" else float(stance),
-                reciprocity=None if uptake == "~" else float(uptake),
-                topics={"privacy": int("p" in flags), "community": int("c" in flags), "resource_talk": int("r" in flags)},
-                engages=tuple(filter(None, engages.split(","))),
-                kind=kind,
-                source=name,
-            )
+    for number, (previous, line) in enumerate(_scenes(lines), 1):
+        if line.startswith("& "):
+            continue
+        stance, uptake, flags, engages, kind, _, text = line.split("|", 6)
+        yield Labelled(
+            id=f"{name}:{number}",
+            text=text,
+            previous=previous,
+            sovereignty=None if stance == "~" else float(stance),
+            reciprocity=None if uptake == "~" else float(uptake),
+            topics=_topics(flags),
+            engages=tuple(filter(None, engages.split(","))),
+            kind=kind,
+            source=name,
+        )

@@ -10,12 +10,14 @@ import numpy as np
 
 from mallku.detectors.address import without_address
 from mallku.detectors.detector import judged_turn
-from mallku.detectors.fitting.corpora import DEFAULT, Labelled, labelled, rows
+from mallku.detectors.fitting.corpora import DEFAULT, PRACTICE, Labelled, labelled, rows
 from mallku.detectors.fitting.learning import Array, Hashed, fit_bounded, fit_hashed
+from mallku.detectors.fitting.wording import Shown, stance_parts, write_heads
 from mallku.detectors.ngrams import HEADS, table
 from mallku.detectors.reciprocity import Uptake, edge_features, uptake
 from mallku.detectors.topics import TOPICS, TopicDetector, topic_features
 from mallku.detectors.uptake import uptake_features
+from mallku.detectors.wording import heads
 
 NOT_NEGATIVE = frozenset(
     (
@@ -68,11 +70,12 @@ def edge_weights(items: list[Labelled]) -> dict[str, float]:
     return _named(names, *fit_bounded(matrix, np.array(labels), penalty=1.0, low=low, high=high, logistic=True))
 
 
-def topic_maps(items: list[Labelled], topic: str) -> list[dict[str, float]]:
-    """Return the features of a topic for every statement."""
+def topic_maps(items: list[Labelled], topic: str, wording: Array) -> list[dict[str, float]]:
+    """Return the features of a topic for every statement; `wording` is the figure of the head for each, fitted without it."""
     maps = []
-    for item in items:
+    for item, figure in zip(items, wording, strict=True):
         features, _ = topic_features(without_address(item.text)[0], topic)
+        features["wording"] = float(figure)
         if item.previous:
             features["context"] = TopicDetector(topic).context(judged_turn(item.text, previous=item.previous))
         maps.append(features)
@@ -170,7 +173,13 @@ def fit_all(folder: Path, out: Path) -> None:
     items = labelled(folder)
     spoken = [item for item in items if item.reciprocity is not None]
     _write(out / "reciprocity.json", {"statement": statement_weights(spoken), "edge": edge_weights(spoken)})
-    maps = {topic: topic_maps(items, topic) for topic in TOPICS}
+    shown = Shown(items, folder)
+    everything = np.ones(len(items), dtype=bool)
+    write_heads(*shown.heads(everything), out / "wording.json")
+    heads.cache_clear()
+    figures = shown.held_out()
+    _write(out / "stance.json", stance_parts(shown, figures, np.array([item.source in PRACTICE for item in items])))
+    maps = {topic: topic_maps(items, topic, figures[:, 2 + place]) for place, topic in enumerate(TOPICS)}
     _write(
         out / "topics.json", {topic: topic_model(maps[topic], np.array([float(item.topics[topic]) for item in items])) for topic in TOPICS}
     )

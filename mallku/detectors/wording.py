@@ -1,0 +1,139 @@
+"""Wording: the second tier's linear heads over masked words, their classes and neighbours; who holds is masked, so that topics cannot leak."""
+
+import json
+import math
+from functools import lru_cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from mallku.detectors.clause import Frame
+from mallku.detectors.fields import stem
+from mallku.detectors.frames import parsed
+from mallku.detectors.units import Unit
+
+HEADS = ("stance", "absence", "privacy", "community", "resource_talk")
+"""What the heads tell, in the order of the file: the stance, whether control is left alone, and the topics."""
+
+_MASKED = frozenset(("self", "agent.other", "agent.collective", "named"))
+_EARLIER = 0.7
+"""Weight of words before the last sentence: what is said last counts most."""
+_NEIGHBOURS = 0.7
+"""Weight of pairs of neighbours."""
+_KINDS = (
+    "self", "agent.other", "agent.collective", "other", "negation", "nobody", "everybody", "decide", "give", "hold", "take", "exit",
+    "repair", "access", "expose", "protect", "block", "depend", "impose", "trust", "ask", "assent", "noun.control", "noun.thing",
+    "noun.good", "noun.threat", "normative", "hedge", "condition", "accepting", "adverse", "wrong", "disparaging", "named", "place",
+    "remote", "third", "say", "have", "handle", "interrogative",
+)  # fmt: skip
+"""Classes that stand for a word beside its neighbours, the first that it has."""
+
+
+class Features(NamedTuple):
+    """What the wording of a text shows."""
+
+    names: tuple[str, ...]
+    """Features."""
+    weights: tuple[float, ...]
+    """How much of each; the squares of all add up to 1 or less."""
+    places: tuple[int, ...]
+    """Index of the unit, counted through the text, that shows each first; -1 for frames."""
+
+
+@lru_cache(maxsize=4096)
+def _kind(classes: frozenset[str]) -> str:
+    for name in _KINDS:
+        if name in classes:
+            return f"@{name}"
+    return next((f"@{name}" for name in sorted(classes) if name[:7] == "phrase."), "@other-class")
+
+
+@lru_cache(maxsize=16384)
+def _of_unit(word: str, classes: frozenset[str]) -> tuple[str, tuple[str, ...]]:
+    """Return what stands for a unit beside its neighbours, and the features it has by itself."""
+    kind = _kind(classes) if classes else "@number" if word[0].isdigit() else word
+    own = [f"c:{name}" for name in sorted(classes)]
+    if not classes & _MASKED:
+        own.append(f"w:{stem(word) if ' ' not in word else word}")
+    return kind, tuple(own)
+
+
+def features(parts: list[list[Unit]], frames: list[Frame]) -> Features:
+    """Collect the features of a text that has been read for frames."""
+    found: dict[str, float] = {}
+    places: dict[str, int] = {}
+    for frame in frames:
+        mark = "n" if frame.negated else ""
+        for name in (f"f:{frame.relation}:{frame.agent}:{mark}", f"g:{frame.agent}:{mark}{'N' if frame.normative else ''}"):
+            found[name] = found.get(name, 0.0) + frame.voice
+            places[name] = -1
+    last, place = len(parts) - 1, 0
+    for number, sentence in enumerate(parts):
+        weight = 1.0 if number == last else _EARLIER
+        before = "^"
+        for unit in sentence:
+            kind, own = _of_unit(unit.word, unit.classes)
+            if unit.quoted:
+                own = tuple(f"q{name}" for name in own)
+            pair = f"b:{before} {kind}"
+            for name in own:
+                if found.get(name, 0.0) < weight:
+                    found[name] = weight
+                    places[name] = place
+            found[pair] = _NEIGHBOURS * weight
+            places[pair] = place
+            before = kind
+            place += 1
+    norm = math.sqrt(sum(value * value for value in found.values())) or 1.0
+    return Features(tuple(found), tuple(value / norm for value in found.values()), tuple(places[name] for name in found))
+
+
+class Heads(NamedTuple):
+    """Fitted weights."""
+
+    table: dict[str, tuple[float, ...]]
+    """For each feature one weight per head."""
+    bias: tuple[float, ...]
+    """What each head says of an empty text."""
+
+
+@lru_cache(maxsize=1)
+def heads() -> Heads:
+    """Load the fitted weights; in the file they are whole numbers, to be multiplied by the head's unit."""
+    loaded = json.loads((files("mallku.detectors") / "data" / "heads" / "wording.json").read_text(encoding="utf-8"))
+    unit = loaded["unit"]
+    table = {name: tuple(figure * scale for figure, scale in zip(row, unit, strict=True)) for name, row in loaded["features"].items()}
+    return Heads(table, tuple(loaded["bias"]))
+
+
+class Wording(NamedTuple):
+    """What the heads say of a text."""
+
+    figures: tuple[float, ...]
+    """One figure per head: a stance, and log odds."""
+    stance_at: dict[int, float]
+    """How much each unit adds to the stance; -1 stands for frames."""
+
+
+@lru_cache(maxsize=256)
+def worded(text: str, names: frozenset[str]) -> Wording:
+    """Return what the heads say of a text; the last few hundred are remembered."""
+    found = parsed(text, names)
+    return judged(features(found.parts, found.frames))
+
+
+def judged(shown: Features) -> Wording:
+    """Add the weights of the features up."""
+    table, bias = heads()
+    stance, absence, privacy, community, resource = bias
+    at: dict[int, float] = {}
+    for name, value, place in zip(*shown, strict=True):
+        row = table.get(name)
+        if row is not None:
+            adds = row[0] * value
+            stance += adds
+            at[place] = at.get(place, 0.0) + adds
+            absence += row[1] * value
+            privacy += row[2] * value
+            community += row[3] * value
+            resource += row[4] * value
+    return Wording((stance, absence, privacy, community, resource), at)
