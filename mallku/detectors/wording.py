@@ -57,16 +57,47 @@ def _of_unit(word: str, classes: frozenset[str]) -> tuple[str, tuple[str, ...]]:
     return kind, tuple(own)
 
 
+_GROUPS = {
+    relation: group
+    for group, relations in {
+        "control": "hold decide handle have repair exit rests autonomy",
+        "cede": "give trust depend surrender resign",
+        "intrude": "take impose access expose",
+        "guard": "block protect ask assent",
+        "lose": "loss unasked endangered",
+    }.items()
+    for relation in relations.split()
+}
+"""Relations that say much the same."""
+
+
+@lru_cache(maxsize=4096)
+def _of_frame(relation: str, agent: str, recipient: str, negated: bool, wished: bool) -> tuple[str, ...]:  # noqa: FBT001 - a key of the cache
+    """Return the features of a frame, from the narrowest to the widest."""
+    mark = "n" if negated else ""
+    wider = f"{mark}{'N' if wished else ''}"
+    group = _GROUPS.get(relation, relation)
+    names = (f"f:{relation}:{agent}:{mark}", f"g:{agent}:{wider}", f"h:{group}:{agent}:{wider}")
+    return (*names, f"r:{group}:{recipient}:{mark}") if recipient else names
+
+
+def _emphasis(frame: Frame, last: int) -> float:
+    """Return how much a frame weighs: conclusions more, what is conceded, asked or merely possible less."""
+    weight = 1.5 if frame.concluding or (frame.sentence == last and last > 0) else 0.5 if frame.conceded else 1.0
+    return weight * 0.5 if frame.question or frame.conditional or frame.hedged else weight
+
+
 def features(parts: list[list[Unit]], frames: list[Frame]) -> Features:
     """Collect the features of a text that has been read for frames."""
     found: dict[str, float] = {}
     places: dict[str, int] = {}
-    for frame in frames:
-        mark = "n" if frame.negated else ""
-        for name in (f"f:{frame.relation}:{frame.agent}:{mark}", f"g:{frame.agent}:{mark}{'N' if frame.normative else ''}"):
-            found[name] = found.get(name, 0.0) + frame.voice
-            places[name] = -1
     last, place = len(parts) - 1, 0
+    for frame in frames:
+        if frame.voice:
+            weight = frame.voice * _emphasis(frame, last)
+            for name in _of_frame(frame.relation, frame.agent, frame.recipient, frame.negated, frame.normative or frame.permitted):
+                found[name] = found.get(name, 0.0) + weight
+                places[name] = -1
     for number, sentence in enumerate(parts):
         weight = 1.0 if number == last else _EARLIER
         before = "^"

@@ -19,9 +19,10 @@ STATEMENTS = (
     "statements_third.txt",
     "statements_fourth.txt",
     "statements_fifth.txt",
+    "statements_sixth.txt",
 )
 """Sets of statements with all labels, in the order in which they were written; each was first seen by the detectors as they were then."""
-PRACTICE = ("practice.txt", "practice_second.txt")
+PRACTICE = ("practice.txt", "practice_second.txt", "practice_third.txt", "practice_languages.txt")
 """Statements without earlier turns, written to learn from only."""
 
 

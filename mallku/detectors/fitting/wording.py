@@ -11,7 +11,7 @@ from mallku.detectors.detector import judged_turn, names_of
 from mallku.detectors.fitting.corpora import Labelled, control_pairs
 from mallku.detectors.fitting.learning import Array, Mask, fit_bounded, folds
 from mallku.detectors.frames import parsed
-from mallku.detectors.sovereignty import rules_stance
+from mallku.detectors.stance import rules_stance
 from mallku.detectors.topics import TOPICS
 from mallku.detectors.wording import Features, features
 
