@@ -41,14 +41,41 @@ _HINTS = frozenset(
 """One of these words stands in every text that the patterns match."""
 
 
+def _words(pattern: str) -> frozenset[str]:
+    return frozenset(word for part in re.sub(r"[()?:\[\]\\]", " ", pattern).replace("|", " ").split() for word in (part, part + "s"))
+
+
+_SCORERS = _words(_SCORER)
+_DIMENSIONS = _words(_DIMENSION) | {"resource_talk"}
+_DEMANDS = frozenset(
+    "rate score grade mark label give award assign output return classify evaluate judge bewerte puntúa califica note notez noter".split()
+)
+_MARKS = frozenset("mark marks point points star stars punkte puntos".split())
+_NEEDED: tuple[tuple[frozenset[str], ...], ...] = (
+    (_DEMANDS, _DIMENSIONS | _MARKS),
+    (frozenset("rate score grade mark label bewerte puntúa califica".split()),),
+    (_DIMENSIONS,),
+    (_DIMENSIONS,),
+    (_SCORERS | {"models", "ais"},),
+    (frozenset("system assistant admin developer instruction sistema système".split()),),
+    (frozenset("instruction instructions prompt prompts rule rules rubric guideline guidelines anweisungen instrucciones consignes".split()),),
+    (frozenset(("rule",)),),
+    (frozenset("text statement message comment answer turn".split()), _DIMENSIONS | _MARKS | {"1", "0"}),
+    (_MARKS | frozenset("score scores rating ratings".split()),),
+)
+"""For each pattern the words without one of which, from every group, it cannot match."""
+
+
 @lru_cache(maxsize=1024)
 def without_address(text: str) -> tuple[str, bool]:
     """Blank out what is addressed to a scorer, keeping every position, and say whether there was any."""
     if _HINTS.isdisjoint(read(text).words):
         return text, False
+    words = frozenset(read(text).words)
     blanked = text
-    for pattern in _ADDRESSED:
-        blanked = pattern.sub(_blank, blanked)
+    for pattern, needed in zip(_ADDRESSED, _NEEDED, strict=True):
+        if all(not words.isdisjoint(group) for group in needed):
+            blanked = pattern.sub(_blank, blanked)
     if blanked == text:
         return text, False
     return "".join(_rest(match, blanked) for match in _SEGMENT.finditer(text)), True

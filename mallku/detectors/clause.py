@@ -155,7 +155,8 @@ def after_and(clause: Clause) -> None:
 
 _CONCORD = frozenset(("nadie", "nada", "ni", "ningún", "ninguna", "ninguno", "tampoco", "nunca", "ne", "guère"))
 """Words that repeat a negation that Spanish and French have made already, and do not undo it."""
-_ABLE = frozenset(("can", "could", "puede", "podemos", "pouvons", "können"))
+ABLE = frozenset(("can", "could", "puede", "podemos", "pouvons", "können"))
+"""Words for ability."""
 _NEAR = frozenset(("without", "sin", "sans", "ohne"))
 """Negations that reach a few words only."""
 _LETTING = frozenset(("let", "let's", "lets", "laissons", "que"))
@@ -173,7 +174,7 @@ def mood(clause: Clause, unit: Unit, index: int) -> None:
     if "wrong" in classes:
         _denied(clause, index)
         clause.normative = True
-    if unit.word in _ABLE:
+    if unit.word in ABLE:
         clause.able_at = index
     if "unable" in classes or ("negation" in classes and index - clause.able_at == 1):
         clause.unable = True

@@ -52,6 +52,10 @@ class Matter:
     """Numbers, in figures."""
     weight: float
     """Sum of how telling the content words are."""
+    meant: dict[str, frozenset[str]]
+    """Fields of meaning of the content words that have some, by stem."""
+    places: dict[str, Token]
+    """For each stem of a word the last place where it stands."""
 
 
 @lru_cache(maxsize=1024)
@@ -59,9 +63,11 @@ def matter(text: str) -> Matter:
     """Return what a text is about; the last thousand are remembered."""
     reading = read(text)
     words = content(reading)
-    fields = frozenset(field for word in words.values() for field in fields_of(word))
-    numbers = frozenset(_NUMBERS.get(word, word) for word in reading.words if word in _NUMBERS or word[0].isdigit())
-    return Matter(reading, words, fields, numbers, sum(telling(word) for word in words.values()))
+    meant = {key: found for key, word in words.items() if (found := fields_of(word))}
+    fields: frozenset[str] = frozenset().union(*meant.values())
+    numbers = frozenset([_NUMBERS.get(word, word) for word in reading.words if word in _NUMBERS or word[0].isdigit()])
+    places = {stem(token.word): token for sentence in reading.sentences for token in sentence.tokens if token.is_word}
+    return Matter(reading, words, fields, numbers, sum([telling(word) for word in words.values()]), meant, places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +97,12 @@ class Edge:
 def edge(text: str, earlier: str, speaker: str, *, last: bool, names: frozenset[str] = frozenset()) -> Edge:
     """Compare a statement with one earlier turn by `speaker`; `names` are left out of the words compared."""
     here, there = matter(text), matter(earlier)
-    shared = [key for key in here.stems if key in there.stems and here.stems[key] not in names]
-    gain = sum(telling(here.stems[key]) for key in shared)
-    weight = here.weight - sum(telling(word) for word in here.stems.values() if word in names)
-    rest_here = {field for key, word in here.stems.items() if key not in there.stems and word not in names for field in fields_of(word)}
-    rest_there = {field for key, word in there.stems.items() if key not in here.stems for field in fields_of(word)}
+    named = {key for key, word in here.stems.items() if word in names}
+    shared = (here.stems.keys() & there.stems.keys()) - named
+    gain = sum([telling(here.stems[key]) for key in shared])
+    weight = here.weight - sum([telling(here.stems[key]) for key in named])
+    rest_here = _fields_without(here, shared | named)
+    rest_there = _fields_without(there, shared)
     numbers = 1.0 if here.numbers & there.numbers else 0.5 if here.numbers and there.numbers else 0.0
     name_span = _name_span(here.reading, speaker)
     return Edge(
@@ -106,7 +113,7 @@ def edge(text: str, earlier: str, speaker: str, *, last: bool, names: frozenset[
         fields=min(1.0, len(rest_here & rest_there) / 3),
         numbers=numbers,
         last=1.0 if last else 0.0,
-        spans=tuple(_spans(here.reading, there.reading, set(shared))),
+        spans=tuple(_spans(here, there, shared)) if shared else (),
         name_span=name_span,
     )
 
@@ -122,19 +129,25 @@ def _name_span(reading: Reading, speaker: str) -> Span | None:
     return None
 
 
-def _spans(here: Reading, there: Reading, shared: set[str]) -> list[tuple[Span, Span]]:
-    places = {stem(token.word): token for token in _tokens(there)}
+def _spans(here: Matter, there: Matter, shared: set[str]) -> list[tuple[Span, Span]]:
     found: list[tuple[Span, Span]] = []
-    for token in _tokens(here):
-        key = stem(token.word)
-        if key in shared and key in places:
-            shared.discard(key)
-            found.append((Span(token.start, token.end), Span(places[key].start, places[key].end)))
+    left = set(shared)
+    for sentence in here.reading.sentences:
+        for token in sentence.tokens:
+            if token.is_word and left:
+                key = stem(token.word)
+                if key in left and key in there.places:
+                    left.discard(key)
+                    other = there.places[key]
+                    found.append((Span(token.start, token.end), Span(other.start, other.end)))
     return found
 
 
-def _tokens(reading: Reading) -> list[Token]:
-    return [token for sentence in reading.sentences for token in sentence.tokens if token.is_word]
+def _fields_without(matter: Matter, stems: set[str]) -> frozenset[str]:
+    """Return the fields of meaning of all content words but some."""
+    if stems.isdisjoint(matter.meant):
+        return matter.fields
+    return frozenset().union(*[found for key, found in matter.meant.items() if key not in stems])
 
 
 def longest_run(text: str, earlier: str) -> float:

@@ -5,9 +5,9 @@
 from functools import lru_cache
 from typing import NamedTuple
 
-from mallku.detectors.clause import HARD, NOBODY, OTHER, SCOPE, SELF, Clause, Frame, after_and, after_comma, closed, mood
+from mallku.detectors.clause import ABLE, HARD, NOBODY, OTHER, SCOPE, SELF, Clause, Frame, after_and, after_comma, closed, mood
 from mallku.detectors.holders import owner, take_names
-from mallku.detectors.lexicon import Lexicon, lexicon
+from mallku.detectors.lexicon import HOLDER, MOOD, RELATION, TURN, Lexicon, lexicon
 from mallku.detectors.reading import Reading, Sentence, read
 from mallku.detectors.relations import FROM_PHRASES, passive, relation
 from mallku.detectors.units import Unit, units
@@ -45,9 +45,9 @@ def frames(reading: Reading, words: Lexicon, parts: list[list[Unit]]) -> list[Fr
     stands = voices(parts)
     known: list[str] = []
     for index, sentence in enumerate(reading.sentences):
-        if reading.lists[index]:
-            continue
         own = parts[index]
+        if reading.lists[index] or not any(unit.classes.flags & RELATION for unit in own):
+            continue
         if index and found and own and (_contrasts(own[0]) or any(unit.word in _MIDDLE for unit in own[1:])):
             _concede(found)
         found.extend(_sentence_frames(index, sentence, own, voice=stands[index], words=words, known=known))
@@ -70,7 +70,7 @@ def _concede(found: list[Frame]) -> None:
 
 
 def _sentence_frames(  # noqa: C901 - one pass over the words of a sentence
-    number: int, sentence: Sentence, parts: list[Unit], *, voice: list[Voice], words: Lexicon, known: list[str]
+    number: int, sentence: Sentence, parts: list[Unit], *, voice: list[Voice] | None, words: Lexicon, known: list[str]
 ) -> list[Frame]:
     found: list[Frame] = []
     clause = Clause(known)
@@ -80,33 +80,39 @@ def _sentence_frames(  # noqa: C901 - one pass over the words of a sentence
     concluding = False
     for index, unit in enumerate(parts):
         classes = unit.classes
-        if unit.word in HARD:
-            clause = closed(clause, index)
-            continue
         if not classes:
-            if unit.word == ",":
+            if unit.word in HARD:
+                clause = closed(clause, index)
+            elif unit.word == ",":
                 clause = after_comma(clause, index)
             elif unit.word in _AND:
                 after_and(clause)
-            continue
-        if ("boundary" in classes or "phrase.incase" in classes) and index and not clause.fresh:
-            clause = closed(clause, index)
-            if _contrasts(unit):
+            elif unit.word in _ASIDE:
                 _concede(found)
-        if "conclusive" in classes or "phrase.conclusive" in classes:
-            concluding = True
-        if unit.word in _ASIDE:
-            _concede(found)
-        if "phrase.proviso" in classes:
-            for frame in found:
-                frame.secured = True
-        if "interrogative" in classes and not wh:
-            clause.embedded = _embeds(parts, index)
-        mood(clause, unit, index)
+            continue
+        flags = classes.flags
+        if flags & TURN:
+            if ("boundary" in classes or "phrase.incase" in classes) and index and not clause.fresh:
+                clause = closed(clause, index)
+                if _contrasts(unit):
+                    _concede(found)
+            if "conclusive" in classes or "phrase.conclusive" in classes:
+                concluding = True
+            if "phrase.proviso" in classes:
+                for frame in found:
+                    frame.secured = True
+            if "interrogative" in classes and not wh:
+                clause.embedded = _embeds(parts, index)
+        if flags & MOOD or unit.word in ABLE:
+            mood(clause, unit, index)
+        if not flags & RELATION:
+            if flags & HOLDER:
+                take_names(clause, unit, parts, index)
+            continue
         if "assent" in classes:
             frame = _assent(unit, parts, index, clause, number)
             if frame:
-                frame.voice = voice[index].weight
+                frame.voice = voice[index].weight if voice else 1.0
                 frame.question = question and not proposal
                 found.append(frame)
                 continue
@@ -131,7 +137,7 @@ def _sentence_frames(  # noqa: C901 - one pass over the words of a sentence
                 question=question and not proposal,
                 excess=clause.excess,
                 passive=passive(parts, index, words),
-                voice=voice[index].weight,
+                voice=voice[index].weight if voice else 1.0,
                 ours="self" in classes or (clause.last is not None and clause.last.relation != "have"),
                 weak="weak" in classes,
                 own=tuple(label[5:] for label in classes if label.startswith("noun.")),
@@ -145,7 +151,8 @@ def _sentence_frames(  # noqa: C901 - one pass over the words of a sentence
             clause.after = 0
             clause.first = clause.first or clause.subject
             clause.fresh = False
-        take_names(clause, unit, parts, index)
+        if flags & HOLDER:
+            take_names(clause, unit, parts, index)
     closed(clause, len(parts))
     if question:
         _rhetorical(parts, found)

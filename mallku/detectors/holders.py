@@ -24,11 +24,11 @@ def take_names(clause: Clause, unit: Unit, parts: list[Unit], index: int) -> Non
     """Take up whom and what a word names, and give the last predicate its object, its recipient or its agent."""
     agent = named(unit, parts, index, clause)
     last = clause.last
-    for label in unit.classes:
-        if label.startswith("noun."):
-            clause.nouns.add(label[5:])
-            if last is not None and last.end < unit.start:
-                last.objects.add(label[5:])
+    nouns = unit.classes.nouns
+    if nouns:
+        clause.nouns.update(nouns)
+        if last is not None and last.end < unit.start:
+            last.objects.update(nouns)
     if last is not None and not last.place and unit.classes & _PLACES:
         last.place = SELF if "place" in unit.classes else OTHER
     if not agent or unit.classes & _NOT_A_SUBJECT:

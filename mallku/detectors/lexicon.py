@@ -1,10 +1,13 @@
 """Word lists: which class a word or phrase belongs to, in one language, read from the data files beside this module."""
 
+# ruff: noqa: SIM905 - word lists read best as running text
+
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Self
 
 LANGUAGES = ("en", "es", "fr", "de")
 """Languages that have a lexicon."""
@@ -12,7 +15,74 @@ LANGUAGES = ("en", "es", "fr", "de")
 _VOWELS = "aeiou"
 _INFLECTED = ("agents", "verbs", "nouns")
 _REMEMBERED = 20_000
-_NOTHING: frozenset[str] = frozenset()
+
+
+MOOD, RELATION, HOLDER, SPEECH, TURN = 1, 2, 4, 8, 16
+"""What a word may matter for, as bits: mood, relations, holders and places, whose speech it is, and how clauses go on."""
+
+_MOOD = frozenset(
+    "negation nobody phrase.no_one wrong unable normative phrase.okay permit hedge condition phrase.incase excess phrase.only".split()
+)
+_RELATION = frozenset(
+    "block give trust depend impose exit repair protect expose decide hold take access ask handle have assent noun.threat noun.good".split()
+)
+_HOLDER = frozenset("self third nobody agent.collective agent.other other named everybody place remote negation".split())
+_SPEECH = frozenset(("say", "phrase.reported", "phrase.endorse", "phrase.reject", "wrong"))
+_TURN = frozenset("boundary phrase.incase conclusive phrase.conclusive phrase.proviso phrase.contrast interrogative".split())
+
+
+class Classes(frozenset[str]):
+    """The classes of a word, with what they may matter for worked out once."""
+
+    __slots__ = ("flags", "nouns")
+    flags: int
+    """Bits of what the word may matter for."""
+    nouns: tuple[str, ...]
+    """Kinds of noun that it is."""
+
+    def __new__(cls, labels: Iterable[str] = ()) -> Self:
+        """Make the set; equal sets are made once only."""
+        key = frozenset(labels)
+        known = _KNOWN.get(key)
+        if known is None:
+            known = super().__new__(cls, key)
+            phrases = any(label[:7] == "phrase." for label in key)
+            known.nouns = tuple(sorted(label[5:] for label in key if label[:5] == "noun."))
+            known.flags = (
+                (MOOD if key & _MOOD else 0)
+                | (RELATION if key & _RELATION or phrases else 0)
+                | (HOLDER if key & _HOLDER or phrases or known.nouns else 0)
+                | (SPEECH if key & _SPEECH else 0)
+                | (TURN if key & _TURN else 0)
+            )
+            _KNOWN[key] = known
+        return known
+
+
+_KNOWN: dict[frozenset[str], Any] = {}
+NOTHING = Classes()
+"""No class."""
+
+
+class _Forms(dict[str, Classes]):
+    """Classes of word forms; words known by their beginning only are looked up once and remembered."""
+
+    def __init__(self, words: Mapping[str, Iterable[str]], stems: Mapping[str, Iterable[str]]) -> None:
+        super().__init__((word, Classes(labels)) for word, labels in words.items())
+        self._stems = {stem: Classes(labels) for stem, labels in stems.items()}
+        self._limit = len(self) + _REMEMBERED
+
+    def __missing__(self, word: str) -> Classes:
+        found = NOTHING
+        if self._stems:
+            for length in range(len(word), 2, -1):
+                known = self._stems.get(word[:length])
+                if known is not None:
+                    found = known
+                    break
+            if len(self) < self._limit:
+                self[word] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,43 +91,21 @@ class Lexicon:
 
     language: str
     """Code of the language."""
-    words: dict[str, frozenset[str]]
-    """Classes of each word form, such as `hold` or `agent.other`."""
+    words: dict[str, Classes]
+    """Classes of each word form, such as `hold` or `agent.other`; to be read as `words[word]`, which knows beginnings too."""
     phrases: dict[str, dict[str, Any]]
     """Phrases as a tree: for a first word what may follow it, word by word; under the empty word the classes of what ends there."""
-    stems: dict[str, frozenset[str]]
-    """Classes of words known by their beginning only; the longest beginning counts."""
-    memory: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
-    """Words looked up by their beginnings before."""
 
-    def classes(self, word: str) -> frozenset[str]:
+    def classes(self, word: str) -> Classes:
         """Return the classes of a word form, or none."""
-        found = self.words.get(word)
-        if found is not None:
-            return found
-        if self.stems:
-            found = self.memory.get(word)
-            if found is not None:
-                return found
-            if len(self.memory) > _REMEMBERED:
-                self.memory.clear()
-            self.memory[word] = found = self._by_stem(word)
-            return found
-        return _NOTHING
-
-    def _by_stem(self, word: str) -> frozenset[str]:
-        for length in range(len(word), 2, -1):
-            found = self.stems.get(word[:length])
-            if found is not None:
-                return found
-        return _NOTHING
+        return self.words[word]
 
 
 @lru_cache(maxsize=16)
 def lexicon(language: str) -> Lexicon:
     """Load a lexicon; an unknown language gives an empty one."""
     if language not in LANGUAGES:
-        return Lexicon(language, {}, {}, {})
+        return Lexicon(language, _Forms({}, {}), {})
     text = (files("mallku.detectors") / "data" / "lexicon" / f"{language}.toml").read_text(encoding="utf-8")
     return _built(language, tomllib.loads(text))
 
@@ -89,9 +137,8 @@ def _built(language: str, tables: dict[str, Any]) -> Lexicon:
                 node[""].append(f"phrase.{name}")
     return Lexicon(
         language,
-        {word: frozenset(labels) for word, labels in words.items()},
+        _Forms(words, stems),
         phrases,
-        {stem: frozenset(labels) for stem, labels in stems.items()},
     )
 
 

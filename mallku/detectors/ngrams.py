@@ -16,27 +16,34 @@ Features = dict[int, float]
 """Weight of each bucket in a text; the squares add up to 1."""
 
 
+_MASK = (1 << BITS) - 1
+
+
+@lru_cache(maxsize=16384)
+def _pieces(word: str) -> tuple[tuple[int, float], ...]:
+    """Return the buckets of a word itself and of the letters in it."""
+    framed = f"<{word}>"
+    letters = tuple((crc32(framed[start : start + 4].encode(), 7) & _MASK, 0.35) for start in range(max(0, len(framed) - 3)))
+    return ((crc32(word.encode()) & _MASK, 1.0), *letters)
+
+
 @lru_cache(maxsize=1024)
 def ngrams(text: str) -> tuple[tuple[int, float], ...]:
     """Return the buckets of a text's words, pairs of words, and letters within words; the last thousand are remembered."""
     tokens = [token.word for sentence in read(text).sentences for token in sentence.tokens][:120]
     counts: dict[int, float] = {}
     before = "^"
-    mask = (1 << BITS) - 1
     for word in tokens:
-        framed = f"<{word}>"
-        for piece in (word, f"{before} {word}"):
-            bucket = crc32(piece.encode()) & mask
-            counts[bucket] = counts.get(bucket, 0.0) + 1.0
-        for start in range(max(0, len(framed) - 3)):
-            bucket = crc32(framed[start : start + 4].encode(), 7) & mask
-            counts[bucket] = counts.get(bucket, 0.0) + 0.35
+        bucket = crc32(f"{before} {word}".encode()) & _MASK
+        counts[bucket] = counts.get(bucket, 0.0) + 1.0
+        for bucket, count in _pieces(word):
+            counts[bucket] = counts.get(bucket, 0.0) + count
         before = word
-    end = crc32(f"{before} $".encode()) & mask
+    end = crc32(f"{before} $".encode()) & _MASK
     counts[end] = counts.get(end, 0.0) + 1.0
     for bound in (3, 8, 16, 32, 64):
         if len(tokens) > bound:
-            bucket = crc32(f"longer than {bound}".encode(), 3) & mask
+            bucket = crc32(f"longer than {bound}".encode(), 3) & _MASK
             counts[bucket] = 1.5
     values = {bucket: math.sqrt(count) for bucket, count in counts.items()}
     norm = math.sqrt(sum(value * value for value in values.values())) or 1.0

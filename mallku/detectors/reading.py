@@ -69,14 +69,22 @@ class Reading:
     """For each sentence whether it is a mere list of words."""
 
 
+_BIT = {language: 1 << place for place, language in enumerate(_FUNCTION_WORDS)}
+_CONTRACTED = 1 << len(_BIT)
+_MASK = {word: sum(_BIT[language] for language in languages) for word, languages in _LANGUAGE_OF.items()}
+"""For each function word the languages it holds together, as bits."""
+_ELIDED = frozenset(("l", "d", "n", "c", "qu", "j", "s"))
+_new = tuple.__new__
+
+
 @lru_cache(maxsize=1024)
 def read(text: str) -> Reading:
     """Take a text apart; the last thousand readings are remembered."""
-    tokens = _tokens(text)
-    language = _language(tokens)
+    tokens, masks = _tokens(text)
+    language = _language(tokens, masks)
     sentences = _sentences(tokens)
-    words = tuple(token.word for token in tokens if token.is_word)
-    return Reading(text, sentences, language, words, tuple(is_word_list(sentence, language) for sentence in sentences))
+    words = tuple([token.word for token in tokens if token.is_word])
+    return Reading(text, sentences, language, words, _lists(sentences, masks, language))
 
 
 def is_function_word(word: str, language: str) -> bool:
@@ -84,43 +92,67 @@ def is_function_word(word: str, language: str) -> bool:
     return not language or language in _LANGUAGE_OF.get(word, ()) or "'" in word
 
 
-def is_word_list(sentence: Sentence, language: str) -> bool:
-    """Whether a sentence is a mere list of words: hardly any function word or ending holds it together."""
-    words = [token.word for token in sentence.tokens if token.is_word]
-    if len(words) < 2 or any(word[0] == "#" for word in words):
-        return True
-    linking = sum(1 for word in words if is_function_word(word, language))
-    if linking >= 0.12 * len(words):
-        return False
-    marks = sum(1 for token in sentence.tokens if token.word in (",", ";", "!"))
-    return len(words) > 4 or marks >= len(words) / 3
+def _lists(sentences: tuple[Sentence, ...], masks: list[int], language: str) -> tuple[bool, ...]:
+    """Tell for each sentence whether it is a mere list of words: hardly any function word or ending holds it together."""
+    wanted = _BIT[language] | _CONTRACTED if language else 0
+    found: list[bool] = []
+    place = 0
+    for sentence in sentences:
+        words = linking = marks = 0
+        tagged = False
+        for token in sentence.tokens:
+            if token.is_word:
+                words += 1
+                if not language or masks[place] & wanted:
+                    linking += 1
+                if token.word[0] == "#":
+                    tagged = True
+                place += 1
+            elif token.word in _LIST_MARKS:
+                marks += 1
+        found.append(words < 2 or tagged or (linking < 0.12 * words and (words > 4 or marks >= words / 3)))
+    return tuple(found)
 
 
-def _tokens(text: str) -> list[Token]:
+_LIST_MARKS = frozenset((",", ";", "!"))
+
+
+def _tokens(text: str) -> tuple[list[Token], list[int]]:
+    """Return the words and marks, and for each word the languages in which it is a function word."""
     tokens: list[Token] = []
+    masks: list[int] = []
     closing = ""
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
+    if "’" in lower:
+        straight = lower.replace("’", "'")
+    else:
+        straight = lower
     for match in _TOKEN.finditer(text):
-        piece = match.group()
-        first = piece[0]
-        if first.isalnum() or first == "#":
-            end = match.end()
-            word = piece.lower().replace("’", "'")
+        start, end = match.span()
+        word = straight[start:end]
+        if word[0].isalnum() or word[0] == "#":
             if word[-1] == "'":
-                if closing == "’" and piece[-1] == "’":
-                    tokens.append(Token(word[:-1], match.start(), end - 1, True, True))
+                word = word[:-1]
+                end -= 1
+                if closing == "’" and text[end] == "’":
+                    tokens.append(_new(Token, (word, start, end, True, True)))
+                    masks.append(_MASK.get(word, 0) | (_CONTRACTED if "'" in word else 0))
                     closing = ""
                     continue
-                word, end = word[:-1], end - 1
-            tokens.append(Token(word, match.start(), end, True, bool(closing)))
+            tokens.append(_new(Token, (word, start, end, True, closing != "")))
+            masks.append(_MASK.get(word, 0) if "'" not in word else _MASK.get(word, 0) | _CONTRACTED)
             continue
+        piece = text[start:end]
         if closing and piece == closing:
             closing = ""
-        elif not closing and piece in _OPENING and _closes(text, match.end(), _OPENING[piece]):
+        elif not closing and piece in _OPENING and _closes(text, end, _OPENING[piece]):
             closing = _OPENING[piece]
-        elif not closing and piece == '"' and '"' in text[match.end() :]:
+        elif not closing and piece == '"' and '"' in text[end:]:
             closing = '"'
-        tokens.append(Token(piece, match.start(), match.end(), False, bool(closing)))
-    return tokens
+        tokens.append(_new(Token, (piece, start, end, False, closing != "")))
+    return tokens, masks
 
 
 def _closes(text: str, start: int, mark: str) -> bool:
@@ -158,18 +190,19 @@ def _inside_number(tokens: list[Token], index: int) -> bool:
     return before.word[-1].isdigit() and after.word[0].isdigit() and before.end + 1 == after.start
 
 
-def _language(tokens: list[Token]) -> str:
-    votes = dict.fromkeys(_FUNCTION_WORDS, 0.0)
-    words = 0
-    for token in tokens:
-        if token.is_word:
-            words += 1
-            named = _LANGUAGE_OF.get(token.word)
-            if named:
-                for language in named:
-                    votes[language] += 1 / len(named)
-            elif "'" in token.word and token.word.split("'")[0] in ("l", "d", "n", "c", "qu", "j", "s"):
-                votes["fr"] += 1
+def _language(tokens: list[Token], masks: list[int]) -> str:
+    counts: dict[int, int] = {}
+    for mask in masks:
+        if mask:
+            counts[mask] = counts.get(mask, 0) + 1
+    words = len(masks)
+    votes = dict.fromkeys(_BIT, 0.0)
+    for mask, count in counts.items():
+        held = [language for language, bit in _BIT.items() if mask & bit]
+        for language in held:
+            votes[language] += count / len(held)
+    if any(mask & _CONTRACTED for mask in counts):
+        votes["fr"] += sum("'" in token.word and token.word not in _MASK and token.word.split("'")[0] in _ELIDED for token in tokens)
     best = max(votes, key=votes.__getitem__)
     if votes[best] == 0:
         return "en" if all(token.word.isascii() for token in tokens if token.is_word) else ""

@@ -44,13 +44,22 @@ class Uptake:
 
 def uptake(turn: JudgedTurn) -> Uptake:
     """Compare a statement with the latest turns of other speakers; detectors that ask for the same turn share one comparison."""
+    global _latest  # noqa: PLW0603 - one pair, replaced as a whole
+    if _latest is not None and _latest[0] is turn:
+        return _latest[1]
     earlier = turn.others[-LOOKS_BACK:]
     compared = _compared(
         turn.statement.text,
         tuple((statement.seat, statement.text) for statement in earlier),
         tuple(dict.fromkeys(statement.seat for statement in turn.previous)),
     )
-    return replace(compared, earlier=earlier)
+    found = replace(compared, earlier=earlier)
+    _latest = (turn, found)
+    return found
+
+
+_latest: tuple[JudgedTurn, Uptake] | None = None
+"""The turn compared last: all detectors of a panel ask for the same one."""
 
 
 def _without_lists(text: str) -> str:

@@ -8,13 +8,14 @@ from importlib.resources import files
 
 from mallku.detectors.address import without_address
 from mallku.detectors.detector import JudgedTurn, names_of
-from mallku.detectors.clause import Frame
 from mallku.detectors.frames import Parsed, parsed
 from mallku.detectors.relations import FACETS
-from mallku.detectors.stance import SATURATION, rules_stance
+from mallku.detectors.stance import SATURATION, Ruled, rules_stance
 from mallku.detectors.wording import Wording, worded
 from mallku.dialogue.score import Evidence, Score
 
+PRESENT = 0.26
+"""Presence from which on the rules alone give a stance."""
 SHOWN = 0.06
 """Smallest part of the stance that a word is shown for."""
 
@@ -31,25 +32,29 @@ class SovereigntyDetector:
 
     dimension = "sovereignty"
 
+    def __init__(self, *, wording: bool = True) -> None:
+        """Judge by rules and wording, or with `wording=False` by the rules of the first tier alone."""
+        self.wording = wording
+        """Whether the second tier speaks as well."""
+
     def judge(self, turn: JudgedTurn) -> Score:
         """Judge the author's stance; unscored if control is not addressed."""
         text, _ = without_address(turn.statement.text)
-        found = parsed(text, names_of(turn))
-        weighed, ruled, total = rules_stance(found)
-        wording = worded(text, names_of(turn))
-        weights = stance_weights()
-        odds = weights["bias"] - weights["absence"] * wording.figures[1] + weights["frames"] * (1 - math.exp(-total))
-        presence = 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))
-        if presence < weights["threshold"]:
+        names = names_of(turn)
+        found = parsed(text, names)
+        ruled = rules_stance(found)
+        said = worded(text, names) if self.wording else None
+        raw, presence, threshold = together(ruled.stance, ruled.total, said)
+        tiers = (1, 2) if said else (1,)
+        if presence < threshold:
             return Score(
                 dimension=self.dimension,
                 value=None,
                 reason="Control is not addressed.",
                 presence=presence,
-                tiers=(1, 2),
+                tiers=tiers,
                 detector="sovereignty/2",
             )
-        raw = weights["rules"] * ruled + weights["wording"] * wording.figures[0]
         stance = max(-1.0, min(1.0, raw))
         return Score(
             dimension=self.dimension,
@@ -57,18 +62,31 @@ class SovereigntyDetector:
             raw=stance,
             presence=presence,
             confidence=(1.0 if found.reading.language else 0.3) * presence * min(1.0, abs(raw) / 0.7),
-            evidence=tuple(_evidence(turn.statement.text, found, weighed, wording, total, stance - raw)),
-            tiers=(1, 2),
+            evidence=tuple(_evidence(turn.statement.text, found, ruled, said, stance - raw)),
+            tiers=tiers,
             detector="sovereignty/2",
         )
 
 
-def _evidence(
-    text: str, found: Parsed, weighed: list[tuple[Frame, float]], wording: Wording, total: float, bounded: float
-) -> Iterator[Evidence]:
+def together(ruled: float, total: float, said: Wording | None) -> tuple[float, float, float]:
+    """Put rules and wording together: the stance, the presence, and the presence from which on a stance is given."""
+    if said is None:
+        return ruled, 1 - math.exp(-total), PRESENT
     weights = stance_weights()
-    scale = weights["rules"] / (SATURATION + total)
-    for frame, figure in weighed:
+    raw = weights["rules"] * ruled + weights["wording"] * said.figures[0]
+    odds = (
+        weights["bias"]
+        - weights["absence"] * said.figures[1]
+        + weights["frames"] * (1 - math.exp(-total))
+        + weights["size"] * min(1.0, abs(raw))
+    )
+    return raw, 1 / (1 + math.exp(-max(-30.0, min(30.0, odds)))), weights["threshold"]
+
+
+def _evidence(text: str, found: Parsed, ruled: Ruled, said: Wording | None, bounded: float) -> Iterator[Evidence]:
+    weights = stance_weights()
+    scale = (weights["rules"] if said else 1.0) / (SATURATION + ruled.total)
+    for frame, figure in ruled.weighed:
         negated = "not-" if frame.negated else ""
         yield Evidence(
             label=f"{FACETS.get(frame.relation, '')}/{negated}{frame.relation}:{frame.agent or 'unnamed'}",
@@ -77,19 +95,20 @@ def _evidence(
             end=frame.end,
             text=text[frame.start : frame.end],
         )
-    rest = wording.figures[0]
-    places = [unit for sentence in found.parts for unit in sentence]
-    for place, figure in wording.stance_at.items():
-        if place >= 0 and abs(figure) >= SHOWN:
-            unit = places[place]
-            rest -= figure
-            yield Evidence(
-                label="wording",
-                contribution=figure * weights["wording"],
-                start=unit.start,
-                end=unit.end,
-                text=text[unit.start : unit.end],
-            )
-    yield Evidence(label="wording, the rest", contribution=rest * weights["wording"])
+    if said:
+        rest = said.figures[0]
+        places = [unit for sentence in found.parts for unit in sentence]
+        for place, figure in said.stance_at.items():
+            if place >= 0 and abs(figure) >= SHOWN and places[place].word[0].isalnum():
+                unit = places[place]
+                rest -= figure
+                yield Evidence(
+                    label="wording",
+                    contribution=figure * weights["wording"],
+                    start=unit.start,
+                    end=unit.end,
+                    text=text[unit.start : unit.end],
+                )
+        yield Evidence(label="wording, the rest", contribution=rest * weights["wording"])
     if bounded:
         yield Evidence(label="bounds", contribution=bounded)

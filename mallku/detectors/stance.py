@@ -1,5 +1,7 @@
 """The stance by rules: what each frame of control adds to it, given how the whole statement is meant."""
 
+from typing import NamedTuple
+
 from mallku.detectors.clause import EVERYBODY, NOBODY, OTHER, SELF, Frame
 from mallku.detectors.frames import Parsed
 from mallku.detectors.units import Unit
@@ -17,7 +19,7 @@ _BY_SELF = {
     "exit": 0.7,
     "repair": 0.7,
     "depend": -0.7,
-    "impose": 0.2,
+    "impose": 0.4,
     "access": 0.3,
     "expose": -0.4,
     "block": 0.6,
@@ -210,10 +212,26 @@ def _by_other(frame: Frame, context: Context, relation: str, sign: float) -> flo
     return figure * sign
 
 
-def rules_stance(found: Parsed) -> tuple[list[tuple[Frame, float]], float, float]:
-    """Return the frames that count with their contributions, the stance by rules alone, and how much speaks for a stance at all."""
+class Ruled(NamedTuple):
+    """What the rules say of a text."""
+
+    weighed: list[tuple[Frame, float]]
+    """The frames that count, with what they add before saturation."""
+    stance: float
+    """The stance by rules alone."""
+    total: float
+    """How much speaks for a stance at all, in whichever direction."""
+
+
+def rules_stance(found: Parsed) -> Ruled:
+    """Weigh the frames of a text."""
+    if not found.frames:
+        return _NOTHING
     context = Context(found.parts)
     last = len(found.reading.sentences) - 1
     weighed = [(frame, figure) for frame in found.frames if (figure := contribution(frame, context, last))]
     total = sum(abs(figure) for _, figure in weighed)
-    return weighed, sum(figure for _, figure in weighed) / (SATURATION + total), total
+    return Ruled(weighed, sum(figure for _, figure in weighed) / (SATURATION + total), total)
+
+
+_NOTHING = Ruled([], 0.0, 0.0)

@@ -4,7 +4,7 @@
 
 from typing import NamedTuple
 
-from mallku.detectors.lexicon import Lexicon
+from mallku.detectors.lexicon import NOTHING, Classes, Lexicon
 from mallku.detectors.reading import Sentence, Token, is_function_word
 
 MARKERS = frozenset(
@@ -14,8 +14,7 @@ MARKERS = frozenset(
 """Phrases that mark how a sentence is meant; their words keep their own classes as well."""
 
 _AGENTS = frozenset(("self", "other", "agent.collective", "agent.other"))
-_NONE: frozenset[str] = frozenset()
-_NAMED = frozenset(("named",))
+_NAMED = Classes(("named",))
 _CALENDAR = frozenset(
     "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october november december christmas easter ramadan god english french german spanish european african american i mr mrs ms dr prof father sister brother".split()
 )
@@ -29,7 +28,7 @@ class Unit(NamedTuple):
 
     word: str
     """The word, or the words of the phrase joined by spaces."""
-    classes: frozenset[str]
+    classes: Classes
     """What the lexicon says it is."""
     start: int
     """First character in the text."""
@@ -43,30 +42,33 @@ def units(sentence: Sentence, lexicon: Lexicon, text: str, names: frozenset[str]
     """Join the phrases of a sentence and look every word up; the longest phrase at a place counts."""
     tokens = sentence.tokens
     phrases = lexicon.phrases
-    named = lexicon.language != "de"
+    known = lexicon.words
+    capitals = lexicon.language != "de"
     found: list[Unit] = []
     index, count = 0, len(tokens)
     while index < count:
-        token = tokens[index]
-        word, start, end, is_word, quoted = token
-        classes = lexicon.classes(word) if is_word else _NONE
+        word, start, end, is_word, quoted = tokens[index]
+        classes = known[word] if is_word else NOTHING
         size = 1
         node = phrases.get(word)
         if node is not None:
             marks: list[str] = []
             size, phrase = _longest(node, tokens, index, marks)
             if phrase:
-                held = [lexicon.classes(tokens[place].word) & _AGENTS for place in range(index, index + size)]
-                classes = frozenset((phrase,)).union(*held)
+                held = [known[tokens[place].word] & _AGENTS for place in range(index, index + size)]
+                classes = Classes(frozenset((phrase,)).union(*held))
                 end = tokens[index + size - 1].end
                 word = " ".join(part.word for part in tokens[index : index + size])
             if marks:
-                classes = classes.union(marks)
-        if not classes and named and is_word and text[start].isupper() and _is_name(tokens, index, text, lexicon, names):
+                classes = Classes(classes.union(marks))
+        elif not classes and is_word and capitals and text[start].isupper() and _is_name(tokens, index, text, lexicon, names):
             classes = _NAMED
-        found.append(Unit(word, classes, start, end, quoted))
+        found.append(_new(Unit, (word, classes, start, end, quoted)))
         index += size
     return found
+
+
+_new = tuple.__new__
 
 
 def _longest(node: dict[str, object], tokens: tuple[Token, ...], index: int, marks: list[str]) -> tuple[int, str]:

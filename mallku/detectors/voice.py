@@ -4,6 +4,7 @@
 
 from typing import NamedTuple
 
+from mallku.detectors.lexicon import SPEECH
 from mallku.detectors.units import Unit
 
 
@@ -22,13 +23,16 @@ _THAT = frozenset("that whether que dass ob si".split())
 _ENDS = frozenset(".;!?")
 
 
-def voices(sentences: list[list[Unit]]) -> list[list[Voice]]:
-    """Return the voice of every unit of every sentence."""
-    stand = _stand(sentences)
-    found: list[list[Voice]] = []
+def voices(sentences: list[list[Unit]]) -> list[list[Voice] | None]:
+    """Return the voice of every unit of every sentence, or None for a sentence in the author's own voice."""
+    found: list[list[Voice] | None] = []
+    stand: Voice | None = None
     for parts in sentences:
-        row = [stand if unit.quoted else OWN for unit in parts]
-        _report(parts, row, stand)
+        row: list[Voice] | None = None
+        if any(unit.quoted or unit.classes.flags & SPEECH for unit in parts):
+            stand = stand or _stand(sentences)
+            row = [stand if unit.quoted else OWN for unit in parts]
+            _report(parts, row, stand)
         found.append(row)
     return found
 

@@ -1,7 +1,7 @@
 """Word lists by kind, with beginnings of words and phrases, looked up token by token."""
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from mallku.detectors.reading import Token
@@ -16,7 +16,7 @@ class Wordlists:
     def __init__(self, lists: Mapping[str, str]) -> None:
         """Build the look-up from lists as they stand in a data file."""
         whole: dict[str, list[str]] = {}
-        self._begun: dict[str, list[str]] = {}
+        begun: dict[str, list[str]] = {}
         phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for name, listed in lists.items():
             for word in listed.split():
@@ -24,38 +24,47 @@ class Wordlists:
                     first, *rest = word.split("_")
                     phrases.setdefault(first, []).append((tuple(rest), name))
                 elif word.endswith("*"):
-                    self._begun.setdefault(word[:-1], []).append(name)
+                    begun.setdefault(word[:-1], []).append(name)
                 else:
                     whole.setdefault(word, []).append(name)
-        self._phrases = {first: sorted(rests, key=lambda rest: -len(rest[0])) for first, rests in phrases.items()}
-        self._longest = max(map(len, self._begun), default=0)
-        self._memory: dict[str, tuple[str, ...]] = {}
-        self._whole: dict[str, tuple[str, ...]] = {word: tuple(names) for word, names in whole.items()}
+        self._entries = _Entries(whole, begun, {first: tuple(sorted(rests, key=lambda rest: -len(rest[0]))) for first, rests in phrases.items()})
 
-    def names(self, word: str) -> tuple[str, ...]:
-        """Return the lists that a word stands in; what was looked up is remembered."""
-        known = self._memory.get(word)
-        if known is None:
-            known = self._whole.get(word, ())
-            for length in range(min(len(word), self._longest), 1, -1):
-                begun = self._begun.get(word[:length])
-                if begun:
-                    known += tuple(begun)
-                    break
-            if len(self._memory) > _REMEMBERED:
-                self._memory.clear()
-            self._memory[word] = known
-        return known
-
-    def at(self, tokens: Sequence[Token], index: int) -> Iterator[tuple[str, int]]:
-        """Yield the lists that match at a token, each with the number of tokens it covers; phrases first, the longest of them."""
-        word = tokens[index].word
-        for rest, name in self._phrases.get(word, ()):
+    def at(self, tokens: Sequence[Token], index: int) -> Sequence[tuple[str, int]]:
+        """Return the lists that match at a token, each with the number of tokens it covers; phrases first, the longest of them."""
+        names, phrases = self._entries[tokens[index].word]
+        if not phrases:
+            return names
+        found = []
+        for rest, name in phrases:
             size = len(rest)
             if index + size < len(tokens) and all(_matches(tokens[index + 1 + offset].word, wanted) for offset, wanted in enumerate(rest)):
-                yield name, size + 1
-        for name in self.names(word):
-            yield name, 1
+                found.append((name, size + 1))
+        return [*found, *names] if found else names
+
+
+_Phrases = tuple[tuple[tuple[str, ...], str], ...]
+
+
+class _Entries(dict[str, tuple[tuple[tuple[str, int], ...], _Phrases]]):
+    """For each word the lists it stands in, whole or by its beginning, and the phrases it begins; what was looked up is remembered."""
+
+    def __init__(self, whole: Mapping[str, list[str]], begun: Mapping[str, list[str]], phrases: Mapping[str, _Phrases]) -> None:
+        super().__init__()
+        self._whole, self._begun, self._phrases = whole, begun, phrases
+        self._longest = max(map(len, begun), default=0)
+
+    def __missing__(self, word: str) -> tuple[tuple[tuple[str, int], ...], _Phrases]:
+        names = list(self._whole.get(word, ()))
+        for length in range(min(len(word), self._longest), 1, -1):
+            known = self._begun.get(word[:length])
+            if known:
+                names += known
+                break
+        if len(self) > _REMEMBERED:
+            self.clear()
+        entry = (tuple((name, 1) for name in names), self._phrases.get(word, ()))
+        self[word] = entry
+        return entry
 
 
 def _matches(word: str, wanted: str) -> bool:

@@ -20,9 +20,12 @@ STATEMENTS = (
     "statements_fourth.txt",
     "statements_fifth.txt",
     "statements_sixth.txt",
+    "statements_seventh.txt",
 )
 """Sets of statements with all labels, in the order in which they were written; each was first seen by the detectors as they were then."""
-PRACTICE = ("practice.txt", "practice_second.txt", "practice_third.txt", "practice_languages.txt")
+SEEN = ("mallku_dev", "statements.txt", "statements_fresh.txt", "statements_third.txt")
+"""Sets that the rules were written with."""
+PRACTICE = ("practice.txt", "practice_second.txt", "practice_third.txt", "practice_fourth.txt", "practice_fifth.txt", "practice_languages.txt")
 """Statements without earlier turns, written to learn from only."""
 
 

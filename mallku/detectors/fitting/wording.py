@@ -19,7 +19,7 @@ PENALTY = 0.3
 """Penalty of the heads, chosen by leaving whole sets out."""
 CEDED, CLAIMED = -0.7, 0.7
 """Stance that the control pairs are taken to have."""
-NULL_ALARMS = 0.10
+NULL_ALARMS = 0.08
 """Share of statements that do not address control which may be scored all the same, out of fold."""
 
 
@@ -31,7 +31,7 @@ class Shown:
         self.items = items
         texts = [(without_address(item.text)[0], names_of(judged_turn(item.text, previous=item.previous))) for item in items]
         found = [parsed(text, names) for text, names in texts]
-        self.ruled = np.array([rules_stance(one)[1:] for one in found]).reshape(-1, 2)
+        self.ruled = np.array([(one.stance, one.total) for one in map(rules_stance, found)]).reshape(-1, 2)
         self.features = [features(one.parts, one.frames) for one in found]
         paired = [(text, stance) for pair in control_pairs(folder) for text, stance in zip(pair, (CLAIMED, CEDED), strict=True)]
         read_pairs = [parsed(text, frozenset()) for text, _ in paired]
@@ -100,8 +100,9 @@ def stance_parts(shown: Shown, figures: Array, fair: Mask) -> dict[str, float]:
     known = fair & (shown.absent == 0)
     both = np.c_[shown.ruled[known, 0], figures[known, 0]]
     weights = np.linalg.lstsq(both, shown.stances[known], rcond=None)[0]
-    evidence = np.c_[-figures[:, 1], 1 - np.exp(-shown.ruled[:, 1])]
-    low, high = np.zeros(2), np.full(2, 99.0)
+    size = np.minimum(1.0, np.abs(weights[0] * shown.ruled[:, 0] + weights[1] * figures[:, 0]))
+    evidence = np.c_[-figures[:, 1], 1 - np.exp(-shown.ruled[:, 1]), size]
+    low, high = np.zeros(3), np.full(3, 99.0)
     steep, bias = fit_bounded(evidence, 1 - shown.absent, penalty=0.1, low=low, high=high, logistic=True)
     odds = evidence @ steep + bias
     threshold = float(np.quantile(odds[shown.absent == 1], 1 - NULL_ALARMS))
@@ -110,6 +111,7 @@ def stance_parts(shown: Shown, figures: Array, fair: Mask) -> dict[str, float]:
         "wording": round(float(weights[1]), 4),
         "absence": round(float(steep[0]), 4),
         "frames": round(float(steep[1]), 4),
+        "size": round(float(steep[2]), 4),
         "bias": round(bias, 4),
         "threshold": round(1 / (1 + float(np.exp(-threshold))), 4),
     }
