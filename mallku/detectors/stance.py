@@ -15,13 +15,13 @@ _BY_SELF = {
     "decide": 1.0,
     "give": -0.8,
     "trust": -0.7,
-    "take": 0.3,
+    "take": 0.35,
     "exit": 0.7,
     "repair": 0.7,
     "depend": -0.7,
     "impose": 0.4,
     "access": 0.3,
-    "expose": -0.4,
+    "expose": 0.1,
     "block": 0.6,
     "protect": 0.7,
     "ask": 0.3,
@@ -38,9 +38,9 @@ _BY_NONE = {
     "exit": 0.4,
     "repair": 0.5,
     "depend": -0.6,
-    "impose": -0.5,
-    "access": -0.3,
-    "expose": -0.5,
+    "impose": 0.0,
+    "access": 0.0,
+    "expose": -0.1,
     "block": 0.0,
     "protect": 0.6,
     "ask": 0.4,
@@ -65,7 +65,7 @@ _BY_OTHER = {
     "ask": 0.5,
     "handle": -0.9,
 }
-_FIXED = {"assent": 0.8, "good": 0.8, "threat": -0.7, "resign": -0.8, "autonomy": 0.7, "surrender": -0.8, "loss": 0.5, "unasked": 0.5, "endangered": 0.6}
+_FIXED = {"assent": 0.8, "good": 0.4, "threat": -0.7, "resign": -0.5, "autonomy": 0.7, "surrender": -0.8, "loss": 0.5, "unasked": 0.5, "endangered": 0.6}
 
 
 class Context:
@@ -140,6 +140,8 @@ def _base(frame: Frame, context: Context) -> float:
             return -figure * sign * (1.0 if frame.excess else 0.6)
         if relation in ("resign", "unasked", "loss"):
             return figure
+        if relation == "surrender" and frame.agent == SELF and not frame.normative:
+            return 0.5 * figure * sign
         if relation == "assent":
             return figure * sign if frame.agent == SELF else -0.6 * figure * sign
         if relation == "autonomy" and frame.negated and (frame.unable or frame.agent == NOBODY):
@@ -173,11 +175,18 @@ def _base(frame: Frame, context: Context) -> float:
         return 0.5 * sign
     if relation in ("give", "trust") and frame.recipient == OTHER:
         return _BY_SELF[relation] * sign
+    if relation == "decide" and frame.normative and not frame.negated:
+        return -0.2
     return _BY_NONE[relation] * sign
 
 
 def _by_self(frame: Frame, relation: str, sign: float) -> float:
     figure = _BY_SELF[relation]
+    plain = not frame.normative and not frame.permitted
+    if plain and sign > 0 and relation == "give" and frame.recipient != OTHER:
+        figure = -0.3
+    if plain and sign < 0 and relation in ("decide", "exit", "repair"):
+        return {"decide": -0.3, "exit": 0.4, "repair": 0.2}[relation]
     if relation == "ask" and frame.passive:
         return 0.5 if sign < 0 and not frame.normative else 0.7 * sign
     if relation == "give" and frame.recipient == SELF:
@@ -207,6 +216,8 @@ def _by_other(frame: Frame, context: Context, relation: str, sign: float) -> flo
         figure = 0.3
     if relation == "have":
         figure = -0.9 if "control" in frame.objects else figure if "thing" in frame.objects else 0.3 * figure
+    if relation in ("handle", "rests") and sign > 0:
+        return 0.5 * figure
     if figure < 0 and sign > 0 and not frame.normative and not frame.permitted and not frame.hedged:
         return figure if context.accepting and not context.adverse else -0.5 * figure
     return figure * sign

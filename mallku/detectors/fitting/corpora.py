@@ -25,7 +25,7 @@ STATEMENTS = (
 """Sets of statements with all labels, in the order in which they were written; each was first seen by the detectors as they were then."""
 SEEN = ("mallku_dev", "statements.txt", "statements_fresh.txt", "statements_third.txt")
 """Sets that the rules were written with."""
-PRACTICE = ("practice.txt", "practice_second.txt", "practice_third.txt", "practice_fourth.txt", "practice_fifth.txt", "practice_languages.txt")
+PRACTICE = ("practice.txt", "practice_second.txt", "practice_third.txt", "practice_fourth.txt", "practice_fifth.txt", "practice_languages.txt", "practice_topics.txt", "practice_sixth.txt")
 """Statements without earlier turns, written to learn from only."""
 
 

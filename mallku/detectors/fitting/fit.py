@@ -174,8 +174,7 @@ def fit_all(folder: Path, out: Path) -> None:
     spoken = [item for item in items if item.reciprocity is not None]
     _write(out / "reciprocity.json", {"statement": statement_weights(spoken), "edge": edge_weights(spoken)})
     shown = Shown(items, folder)
-    everything = np.ones(len(items), dtype=bool)
-    write_heads(*shown.heads(everything), out / "wording.json")
+    write_heads(*shown.heads(), out / "wording.json")
     heads.cache_clear()
     figures = shown.held_out()
     _write(out / "stance.json", stance_parts(shown, figures, np.array([item.source not in SEEN for item in items])))

@@ -1,16 +1,21 @@
 """Fit the heads of the second tier's wording, and how rules and wording are put together to a stance."""
 
+import itertools
 import json
-from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mallku.detectors.address import without_address
 from mallku.detectors.detector import judged_turn, names_of
-from mallku.detectors.fitting.corpora import Labelled, control_pairs
-from mallku.detectors.fitting.learning import Array, Mask, fit_bounded, folds
+from mallku.detectors.fitting.corpora import PRACTICE, Labelled, control_pairs, twins
+from mallku.detectors.fitting.learning import Array, Mask, fit_bounded, out_of_fold
 from mallku.detectors.frames import parsed
+from mallku.detectors.reading import read
 from mallku.detectors.stance import rules_stance
 from mallku.detectors.topics import TOPICS
 from mallku.detectors.wording import Features, features
@@ -19,8 +24,59 @@ PENALTY = 0.3
 """Penalty of the heads, chosen by leaving whole sets out."""
 CEDED, CLAIMED = -0.7, 0.7
 """Stance that the control pairs are taken to have."""
+TWINS_APART = 1.0
+"""How far apart the stances of twins are taken to be."""
+CONTRAST = 0.3
+"""How much the difference of two like statements counts beside a statement."""
+ALIKE = 0.4
+"""Share of words from which on neighbouring practice statements of opposite sides are compared."""
 NULL_ALARMS = 0.08
 """Share of statements that do not address control which may be scored all the same, out of fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A row to fit the stance on that is no labelled statement of its own: a control pair's side, or the difference of twins."""
+
+    features: Features
+    """What it shows."""
+    target: float
+    """Its stance, or the difference of stances."""
+    trust: float
+    """How much it counts."""
+    rows: tuple[int, ...]
+    """Statements that it is made of; it is left out with them."""
+    source: str
+    """File it stands in."""
+    centred: bool = True
+    """Whether it is a stance, to which the bias belongs."""
+
+
+def _control(folder: Path) -> Iterator[Extra]:
+    for pair in control_pairs(folder):
+        for text, stance in zip(pair, (CLAIMED, CEDED), strict=True):
+            yield Extra(_shown(text, ()), stance, 0.3, (), "control_pairs")
+
+
+def _twins(folder: Path) -> Iterator[Extra]:
+    for twin in twins(folder):
+        if twin.dimension == "sovereignty":
+            yield Extra(
+                _difference(_shown(twin.higher, twin.previous), _shown(twin.lower, twin.previous)), TWINS_APART, CONTRAST, (), twin.source, centred=False
+            )
+
+
+def _shown(text: str, previous: tuple[tuple[str, str], ...]) -> Features:
+    found = parsed(without_address(text)[0], names_of(judged_turn(text, previous=previous)))
+    return features(found.parts, found.frames)
+
+
+def _difference(one: Features, other: Features) -> Features:
+    figures = dict(zip(one.names, one.weights, strict=True))
+    for name, value in zip(other.names, other.weights, strict=True):
+        figures[name] = figures.get(name, 0.0) - value
+    kept = {name: value for name, value in figures.items() if value}
+    return Features(tuple(kept), tuple(kept.values()), (0,) * len(kept))
 
 
 class Shown:
@@ -29,70 +85,85 @@ class Shown:
     def __init__(self, items: list[Labelled], folder: Path) -> None:
         """Read all statements and the control pairs for their features."""
         self.items = items
+        self._fits: dict[bytes, Array] = {}
         texts = [(without_address(item.text)[0], names_of(judged_turn(item.text, previous=item.previous))) for item in items]
         found = [parsed(text, names) for text, names in texts]
         self.ruled = np.array([(one.stance, one.total) for one in map(rules_stance, found)]).reshape(-1, 2)
         self.features = [features(one.parts, one.frames) for one in found]
-        paired = [(text, stance) for pair in control_pairs(folder) for text, stance in zip(pair, (CLAIMED, CEDED), strict=True)]
-        read_pairs = [parsed(text, frozenset()) for text, _ in paired]
-        self.pairs = [features(one.parts, one.frames) for one in read_pairs]
-        self.pair_stances = np.array([stance for _, stance in paired])
+        self.extra = [*_control(folder), *_twins(folder), *self._contrasts()]
         self.stances = np.array([item.sovereignty or 0.0 for item in items])
         self.absent = np.array([item.sovereignty is None for item in items], dtype=float)
         self.topics = np.array([[float(item.topics[topic]) for topic in TOPICS] for item in items])
 
-    def heads(self, kept: Mask) -> tuple[dict[str, Array], Array]:
-        """Fit the heads on the statements that a mask keeps, and on all control pairs: weights per feature, and the biases."""
-        own = [one for one, keep in zip(self.features, kept, strict=True) if keep]
-        counts = Counter(name for one in own for name in one.names)
-        columns = {name: place for place, name in enumerate(name for name, count in counts.items() if count > 1)}
-        design = np.vstack([_matrix(own, columns), _matrix(self.pairs, columns)])
+    def _contrasts(self) -> Iterator[Extra]:
+        """Yield pairs of practice statements that stand side by side, share most words and take opposite sides."""
+        for place, (one, other) in enumerate(itertools.pairwise(self.items)):
+            if one.source in PRACTICE and one.source == other.source and (one.sovereignty or 0) * (other.sovereignty or 0) < 0:
+                here, there = set(read(one.text).words), set(read(other.text).words)
+                if len(here & there) >= ALIKE * len(here | there):
+                    gap = (one.sovereignty or 0) - (other.sovereignty or 0)
+                    yield Extra(_difference(self.features[place], self.features[place + 1]), gap, CONTRAST, (place, place + 1), one.source, centred=False)
+
+    @cached_property
+    def entries(self) -> dict[str, tuple[NDArray[np.int64], Array]]:
+        """For each feature that more than one statement shows, the rows and how much of it they show; the control pairs come last."""
+        rows: dict[str, list[int]] = {}
+        values: dict[str, list[float]] = {}
+        for row, one in enumerate((*self.features, *(one.features for one in self.extra))):
+            for name, value in zip(one.names, one.weights, strict=True):
+                rows.setdefault(name, []).append(row)
+                values.setdefault(name, []).append(value)
+        own = len(self.features)
+        return {name: (np.array(found), np.array(values[name])) for name, found in rows.items() if len(found) > 1 and found[1] < own}
+
+    @cached_property
+    def likeness(self) -> Array:
+        """Return how much any two statements have in common: the products of their features."""
+        size = len(self.features) + len(self.extra)
+        found = np.zeros((size, size))
+        for rows, values in self.entries.values():
+            found[np.ix_(rows, rows)] += np.outer(values, values)
+        return found
+
+    def _duals(self, kept: Mask, without: tuple[str, ...] = ()) -> tuple[Array, Array]:
+        """Fit on the statements that a mask keeps and on all control pairs: a weight for every row and head, and the biases."""
+        duals = np.zeros((len(self.likeness), 2 + len(TOPICS)))
         absent = self.absent[kept]
-        stances = np.append(self.stances[kept], self.pair_stances)
-        trust = np.append(np.where(absent == 1, 0.6, 1.0), np.full(len(self.pair_stances), 0.3))
+        own = np.flatnonzero(kept)
+        with_it = [place for place, one in enumerate(self.extra) if one.source not in without and all(kept[row] for row in one.rows)]
+        extra = [self.extra[place] for place in with_it]
+        every = np.append(own, len(self.features) + np.array(with_it, dtype=np.int64))
+        trust = np.append(np.where(absent == 1, 0.6, 1.0), [one.trust for one in extra])
+        stances = np.append(self.stances[kept], [one.target for one in extra])
         rest = np.c_[2 * absent - 1, 2 * self.topics[kept] - 1]
-        weights, biases = [], []
-        for matrix, target, confidence in (
-            (design, stances[:, None], trust),
-            (design[: len(own)], rest, np.ones(len(own))),
-        ):
-            mean = np.average(target, axis=0, weights=confidence)
-            dual = np.linalg.solve(matrix @ matrix.T + np.diag(PENALTY / confidence), target - mean)
-            weights.append(matrix.T @ dual)
-            biases.append(mean)
-        together = np.hstack(weights)
-        return {name: together[place] for name, place in columns.items()}, np.concatenate(biases)
+        centred = np.append(np.ones(len(own), dtype=bool), [one.centred for one in extra])
+        mean = float(np.average(stances[centred], weights=trust[centred]))
+        duals[every, 0] = np.linalg.solve(self.likeness[np.ix_(every, every)] + np.diag(PENALTY / trust), stances - mean * centred)
+        means = rest.mean(0)
+        duals[own, 1:] = np.linalg.solve(self.likeness[np.ix_(own, own)] + PENALTY * np.eye(len(own)), rest - means)
+        return duals, np.append(mean, means)
+
+    def heads(self) -> tuple[dict[str, Array], Array]:
+        """Fit the heads on everything: their weights for each feature, and the biases."""
+        duals, bias = self._duals(np.ones(len(self.items), dtype=bool))
+        return {name: values @ duals[rows] for name, (rows, values) in self.entries.items()}, bias
+
+    def without(self, left_out: Mask, sources: tuple[str, ...] = ()) -> Array:
+        """Return the figures of every head for the statements left out of the fit, and with them the twins of the `sources`."""
+        duals, bias = self._duals(~left_out, sources)
+        figures: Array = self.likeness[: len(self.items)][left_out] @ duals + bias
+        return figures
 
     def held_out(self, count: int = 5) -> Array:
         """Return the figures of every head for each statement, from a fit without its scene."""
         groups = [repr(item.previous) if item.previous else item.id for item in self.items]
-        dealt = folds(groups, count)
-        figures = np.zeros((len(self.items), 2 + len(TOPICS)))
-        for fold in range(count):
-            out = dealt == fold
-            figures[out] = self.figures(*self.heads(~out), out)
-        return figures
+        return np.vstack([out_of_fold(groups, count, lambda out, head=head: self._folded(out)[:, head]) for head in range(2 + len(TOPICS))]).T
 
-    def figures(self, table: dict[str, Array], bias: Array, chosen: Mask) -> Array:
-        """Return the figures of fitted heads for the chosen statements."""
-        rows = []
-        for one, choose in zip(self.features, chosen, strict=True):
-            if choose:
-                figure = bias.copy()
-                for name, value in zip(one.names, one.weights, strict=True):
-                    if name in table:
-                        figure += table[name] * value
-                rows.append(figure)
-        return np.array(rows)
-
-
-def _matrix(shown: list[Features], columns: dict[str, int]) -> Array:
-    matrix = np.zeros((len(shown), len(columns)))
-    for row, one in enumerate(shown):
-        for name, value in zip(one.names, one.weights, strict=True):
-            if name in columns:
-                matrix[row, columns[name]] = value
-    return matrix
+    def _folded(self, left_out: Mask) -> Array:
+        key = left_out.tobytes()
+        if key not in self._fits:
+            self._fits[key] = self.without(left_out)
+        return self._fits[key]
 
 
 def stance_parts(shown: Shown, figures: Array, fair: Mask) -> dict[str, float]:
