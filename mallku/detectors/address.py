@@ -58,7 +58,11 @@ _NEEDED: tuple[tuple[frozenset[str], ...], ...] = (
     (_DIMENSIONS,),
     (_SCORERS | {"models", "ais"},),
     (frozenset("system assistant admin developer instruction sistema système".split()),),
-    (frozenset("instruction instructions prompt prompts rule rules rubric guideline guidelines anweisungen instrucciones consignes".split()),),
+    (
+        frozenset(
+            "instruction instructions prompt prompts rule rules rubric guideline guidelines anweisungen instrucciones consignes".split()
+        ),
+    ),
     (frozenset(("rule",)),),
     (frozenset("text statement message comment answer turn".split()), _DIMENSIONS | _MARKS | {"1", "0"}),
     (_MARKS | frozenset("score scores rating ratings".split()),),

@@ -1,6 +1,6 @@
 """Clauses: a frame, and what a clause has said so far about whoever acts, whether it is denied, wished, feared or merely thought."""
 
-# ruff: noqa: SIM905 - word lists read best as running text
+# ruff: noqa: SIM905, RUF001 - word lists read best as running text
 
 from dataclasses import dataclass, field
 

@@ -1,6 +1,6 @@
 """Frames: who holds, decides, gives or suffers what in a sentence, with negation, modality and attribution."""
 
-# ruff: noqa: SIM905, E501 - word lists read best as running text
+# ruff: noqa: SIM905 - word lists read best as running text
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -23,6 +23,8 @@ class Parsed(NamedTuple):
     """The units of each sentence; not to be changed."""
     frames: list[Frame]
     """Its frames; not to be changed."""
+    voices: list[list[Voice] | None]
+    """Whose voice each unit stands in; None for a sentence in the author's own."""
 
 
 @lru_cache(maxsize=256)
@@ -30,7 +32,8 @@ def parsed(text: str, names: frozenset[str]) -> Parsed:
     """Read a text for frames; the last few hundred are remembered, so that detectors share the work."""
     reading = read(text)
     words, parts = parted(reading, names)
-    return Parsed(reading, parts, frames(reading, words, parts))
+    stands = voices(parts)
+    return Parsed(reading, parts, frames(reading, words, parts, stands), stands)
 
 
 def parted(reading: Reading, names: frozenset[str] = frozenset()) -> tuple[Lexicon, list[list[Unit]]]:
@@ -39,10 +42,9 @@ def parted(reading: Reading, names: frozenset[str] = frozenset()) -> tuple[Lexic
     return words, [units(sentence, words, reading.text, names) for sentence in reading.sentences]
 
 
-def frames(reading: Reading, words: Lexicon, parts: list[list[Unit]]) -> list[Frame]:
+def frames(reading: Reading, words: Lexicon, parts: list[list[Unit]], stands: list[list[Voice] | None]) -> list[Frame]:
     """Find the frames of a text that has been parted, in order."""
     found: list[Frame] = []
-    stands = voices(parts)
     known: list[str] = []
     for index, sentence in enumerate(reading.sentences):
         own = parts[index]
@@ -69,7 +71,7 @@ def _concede(found: list[Frame]) -> None:
         frame.conceded = True
 
 
-def _sentence_frames(  # noqa: C901 - one pass over the words of a sentence
+def _sentence_frames(  # noqa: PLR0915 - one pass over the words of a sentence
     number: int, sentence: Sentence, parts: list[Unit], *, voice: list[Voice] | None, words: Lexicon, known: list[str]
 ) -> list[Frame]:
     found: list[Frame] = []

@@ -1,6 +1,6 @@
 """Holders: whom a word names, the author's own side, somebody else, nobody or everybody, and which part they play in a clause."""
 
-# ruff: noqa: SIM905, E501, RUF001 - word lists read best as running text
+# ruff: noqa: SIM905, E501 - word lists read best as running text
 
 from mallku.detectors.clause import DETERMINERS, EVERYBODY, HARD, NOBODY, OTHER, SELF, Clause
 from mallku.detectors.units import Unit

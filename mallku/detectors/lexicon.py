@@ -64,19 +64,19 @@ NOTHING = Classes()
 """No class."""
 
 
-class _Forms(dict[str, Classes]):
+class Forms(dict[str, Classes]):
     """Classes of word forms; words known by their beginning only are looked up once and remembered."""
 
     def __init__(self, words: Mapping[str, Iterable[str]], stems: Mapping[str, Iterable[str]]) -> None:
         super().__init__((word, Classes(labels)) for word, labels in words.items())
-        self._stems = {stem: Classes(labels) for stem, labels in stems.items()}
+        self.stems = {stem: Classes(labels) for stem, labels in stems.items()}
         self._limit = len(self) + _REMEMBERED
 
     def __missing__(self, word: str) -> Classes:
         found = NOTHING
-        if self._stems:
+        if self.stems:
             for length in range(len(word), 2, -1):
-                known = self._stems.get(word[:length])
+                known = self.stems.get(word[:length])
                 if known is not None:
                     found = known
                     break
@@ -91,7 +91,7 @@ class Lexicon:
 
     language: str
     """Code of the language."""
-    words: dict[str, Classes]
+    words: Forms
     """Classes of each word form, such as `hold` or `agent.other`; to be read as `words[word]`, which knows beginnings too."""
     phrases: dict[str, dict[str, Any]]
     """Phrases as a tree: for a first word what may follow it, word by word; under the empty word the classes of what ends there."""
@@ -105,7 +105,7 @@ class Lexicon:
 def lexicon(language: str) -> Lexicon:
     """Load a lexicon; an unknown language gives an empty one."""
     if language not in LANGUAGES:
-        return Lexicon(language, _Forms({}, {}), {})
+        return Lexicon(language, Forms({}, {}), {})
     text = (files("mallku.detectors") / "data" / "lexicon" / f"{language}.toml").read_text(encoding="utf-8")
     return _built(language, tomllib.loads(text))
 
@@ -137,7 +137,7 @@ def _built(language: str, tables: dict[str, Any]) -> Lexicon:
                 node[""].append(f"phrase.{name}")
     return Lexicon(
         language,
-        _Forms(words, stems),
+        Forms(words, stems),
         phrases,
     )
 

@@ -125,10 +125,7 @@ def _tokens(text: str) -> tuple[list[Token], list[int]]:
     lower = text.lower()
     if len(lower) != len(text):
         lower = "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
-    if "’" in lower:
-        straight = lower.replace("’", "'")
-    else:
-        straight = lower
+    straight = lower.replace("’", "'") if "’" in lower else lower
     for match in _TOKEN.finditer(text):
         start, end = match.span()
         word = straight[start:end]

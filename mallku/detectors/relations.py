@@ -1,6 +1,6 @@
 """Relations: which relation of control a word stands for where it stands, if any."""
 
-# ruff: noqa: SIM905, E501, RUF001 - word lists read best as running text
+# ruff: noqa: SIM905, E501 - word lists read best as running text
 
 from mallku.detectors.clause import DETERMINERS, HARD, Clause
 from mallku.detectors.lexicon import Lexicon
@@ -82,7 +82,7 @@ _BE = frozenset(
 )
 
 
-def relation(unit: Unit, parts: list[Unit], index: int, clause: Clause, words: Lexicon) -> str:  # noqa: C901, PLR0911 - a ladder
+def relation(unit: Unit, parts: list[Unit], index: int, clause: Clause, words: Lexicon) -> str:
     """Return the relation a word stands for, or nothing."""
     classes = unit.classes
     for label in classes:

@@ -65,7 +65,17 @@ _BY_OTHER = {
     "ask": 0.5,
     "handle": -0.9,
 }
-_FIXED = {"assent": 0.8, "good": 0.4, "threat": -0.7, "resign": -0.5, "autonomy": 0.7, "surrender": -0.8, "loss": 0.5, "unasked": 0.5, "endangered": 0.6}
+_FIXED = {
+    "assent": 0.8,
+    "good": 0.4,
+    "threat": -0.7,
+    "resign": -0.5,
+    "autonomy": 0.7,
+    "surrender": -0.8,
+    "loss": 0.5,
+    "unasked": 0.5,
+    "endangered": 0.6,
+}
 
 
 class Context:

@@ -1,4 +1,4 @@
-"""Wording: the second tier's linear heads over masked words, their classes and neighbours; who holds is masked, so that topics cannot leak."""
+"""Wording: the second tier's linear heads over masked words, their classes and neighbours; masked holders keep topics from leaking."""
 
 import json
 import math
@@ -7,8 +7,8 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from mallku.detectors.clause import Frame
-from mallku.detectors.fields import stem
-from mallku.detectors.frames import parsed
+from mallku.detectors.fields import is_function_word_anywhere, stem
+from mallku.detectors.frames import Parsed, parsed
 from mallku.detectors.units import Unit
 
 HEADS = ("stance", "absence", "privacy", "community", "resource_talk")
@@ -19,6 +19,8 @@ _EARLIER = 0.7
 """Weight of words before the last sentence: what is said last counts most."""
 _NEIGHBOURS = 0.7
 """Weight of pairs of neighbours."""
+_CLASS, _FUNCTION = 1.3, 0.5
+"""Weight of classes, and of function words and marks and of pairs without a class."""
 _KINDS = (
     "self", "agent.other", "agent.collective", "other", "negation", "nobody", "everybody", "decide", "give", "hold", "take", "exit",
     "repair", "access", "expose", "protect", "block", "depend", "impose", "trust", "ask", "assent", "noun.control", "noun.thing",
@@ -48,12 +50,13 @@ def _kind(classes: frozenset[str]) -> str:
 
 
 @lru_cache(maxsize=16384)
-def _of_unit(word: str, classes: frozenset[str]) -> tuple[str, tuple[str, ...]]:
+def _of_unit(word: str, classes: frozenset[str]) -> tuple[str, tuple[tuple[str, float], ...]]:
     """Return what stands for a unit beside its neighbours, and the features it has by itself."""
     kind = _kind(classes) if classes else "@number" if word[0].isdigit() else word
-    own = [f"c:{name}" for name in sorted(classes)]
+    own = [(f"c:{name}", _CLASS) for name in sorted(classes)]
     if not classes & _MASKED:
-        own.append(f"w:{stem(word) if ' ' not in word else word}")
+        telling = word[0].isalnum() and not is_function_word_anywhere(word)
+        own.append((f"w:{stem(word) if ' ' not in word else word}", 1.0 if telling else _FUNCTION))
     return kind, tuple(own)
 
 
@@ -87,30 +90,40 @@ def _emphasis(frame: Frame, last: int) -> float:
     return weight * 0.5 if frame.question or frame.conditional or frame.hedged else weight
 
 
-def features(parts: list[list[Unit]], frames: list[Frame]) -> Features:
-    """Collect the features of a text that has been read for frames."""
+def features(parsed: Parsed) -> Features:
+    """Collect the features of a text that has been read for frames; lists of words, and words of others left open, show nothing."""
     found: dict[str, float] = {}
     places: dict[str, int] = {}
-    last, place = len(parts) - 1, 0
-    for frame in frames:
+    parts, lists = parsed.parts, parsed.reading.lists
+    last = max((number for number, listed in enumerate(lists) if not listed), default=-1)
+    place = 0
+    for frame in parsed.frames:
         if frame.voice:
             weight = frame.voice * _emphasis(frame, last)
             for name in _of_frame(frame.relation, frame.agent, frame.recipient, frame.negated, frame.normative or frame.permitted):
                 found[name] = found.get(name, 0.0) + weight
                 places[name] = -1
     for number, sentence in enumerate(parts):
+        if lists[number]:
+            place += len(sentence)
+            continue
         weight = 1.0 if number == last else _EARLIER
+        voice = parsed.voices[number]
         before = "^"
-        for unit in sentence:
+        for index, unit in enumerate(sentence):
+            if voice and voice[index].weight <= 0:
+                place += 1
+                continue
             kind, own = _of_unit(unit.word, unit.classes)
             if unit.quoted:
-                own = tuple(f"q{name}" for name in own)
+                own = tuple((f"q{name}", share) for name, share in own)
             pair = f"b:{before} {kind}"
-            for name in own:
-                if found.get(name, 0.0) < weight:
-                    found[name] = weight
+            for name, share in own:
+                value = weight * share
+                if found.get(name, 0.0) < value:
+                    found[name] = value
                     places[name] = place
-            found[pair] = _NEIGHBOURS * weight
+            found[pair] = _NEIGHBOURS * weight if kind[0] == "@" or before[0] == "@" else _FUNCTION * _NEIGHBOURS * weight
             places[pair] = place
             before = kind
             place += 1
@@ -145,16 +158,21 @@ class Wording(NamedTuple):
     """How much each unit adds to the stance; -1 stands for frames."""
 
 
+EMPTY = Wording((0.0, 1.0, -1.0, -1.0, -1.0), {})
+"""What the heads say where there is nothing of the author's to read."""
+
+
 @lru_cache(maxsize=256)
 def worded(text: str, names: frozenset[str]) -> Wording:
     """Return what the heads say of a text; the last few hundred are remembered."""
-    found = parsed(text, names)
-    return judged(features(found.parts, found.frames))
+    return judged(features(parsed(text, names)))
 
 
 def judged(shown: Features) -> Wording:
     """Add the weights of the features up."""
     table, bias = heads()
+    if not shown.names:
+        return EMPTY
     stance, absence, privacy, community, resource = bias
     at: dict[int, float] = {}
     for name, value, place in zip(*shown, strict=True):

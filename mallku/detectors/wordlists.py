@@ -27,7 +27,9 @@ class Wordlists:
                     begun.setdefault(word[:-1], []).append(name)
                 else:
                     whole.setdefault(word, []).append(name)
-        self._entries = _Entries(whole, begun, {first: tuple(sorted(rests, key=lambda rest: -len(rest[0]))) for first, rests in phrases.items()})
+        self._entries = _Entries(
+            whole, begun, {first: tuple(sorted(rests, key=lambda rest: -len(rest[0]))) for first, rests in phrases.items()}
+        )
 
     def at(self, tokens: Sequence[Token], index: int) -> Sequence[tuple[str, int]]:
         """Return the lists that match at a token, each with the number of tokens it covers; phrases first, the longest of them."""

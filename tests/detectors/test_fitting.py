@@ -31,8 +31,8 @@ def test_judging_loads_no_numpy_either():
 
 def test_the_development_data_is_whole():
     items = labelled(DEFAULT)
-    assert len(items) == 464
-    assert len({item.id for item in items}) == 464
+    assert len(items) > 3000
+    assert len({item.id for item in items}) == len(items)
     assert all(item.sovereignty is None or -1 <= item.sovereignty <= 1 for item in items)
     assert all((item.reciprocity is None) == (not item.previous) for item in items)
     assert all(set(item.engages) <= {name for name, _ in item.previous} for item in items)
@@ -78,7 +78,7 @@ def test_a_reply_that_takes_up_the_words_has_more_uptake_than_a_bare_yes():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_a_lexicon_of_holders_and_relations(language):
     words = lexicon(language)
-    held = {label for labels in (*words.words.values(), *words.stems.values()) for label in labels}
+    held = {label for labels in words.words.values() for label in labels} | {label for labels in words.words.stems.values() for label in labels}
     assert {"self", "other", "negation", "agent.collective", "agent.other", "hold", "decide", "give"} <= held
 
 

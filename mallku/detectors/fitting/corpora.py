@@ -21,11 +21,22 @@ STATEMENTS = (
     "statements_fifth.txt",
     "statements_sixth.txt",
     "statements_seventh.txt",
+    "statements_eighth.txt",
 )
 """Sets of statements with all labels, in the order in which they were written; each was first seen by the detectors as they were then."""
 SEEN = ("mallku_dev", "statements.txt", "statements_fresh.txt", "statements_third.txt")
 """Sets that the rules were written with."""
-PRACTICE = ("practice.txt", "practice_second.txt", "practice_third.txt", "practice_fourth.txt", "practice_fifth.txt", "practice_languages.txt", "practice_topics.txt", "practice_sixth.txt")
+PRACTICE = (
+    "practice.txt",
+    "practice_second.txt",
+    "practice_third.txt",
+    "practice_fourth.txt",
+    "practice_fifth.txt",
+    "practice_languages.txt",
+    "practice_topics.txt",
+    "practice_sixth.txt",
+    "practice_seventh.txt",
+)
 """Statements without earlier turns, written to learn from only."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from mallku.detectors.default import default_panel
 from mallku.detectors.detector import Detector, JudgedTurn, judged_turn
 from mallku.detectors.fitting import fit, replies
-from mallku.detectors.fitting.corpora import DEFAULT, Labelled, control_pairs, has, labelled, rows
+from mallku.detectors.fitting.corpora import DEFAULT, PRACTICE, Labelled, control_pairs, has, labelled, rows
 from mallku.detectors.fitting.learning import (
     Array,
     Hashed,
@@ -26,11 +26,13 @@ from mallku.detectors.fitting.learning import (
     pearson,
     spearman,
 )
+from mallku.detectors.fitting.wording import Shown
 from mallku.detectors.reason_index import ReasonIndex, reason_index
 from mallku.detectors.reciprocity import ReciprocityDetector
-from mallku.detectors.sovereignty import SovereigntyDetector
+from mallku.detectors.sovereignty import SovereigntyDetector, stance_weights, together
 from mallku.detectors.topics import TOPICS
 from mallku.detectors.uptake import uptake_features
+from mallku.detectors.wording import Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +58,10 @@ class Row:
 def evaluate(folder: Path) -> Iterator[Row]:
     """Yield the rows of the table, one part after the other."""
     items = labelled(folder)
-    yield from _stance(items, folder)
+    shown = Shown(items, folder)
+    yield from _stance(shown, folder)
     yield from _reciprocity(items)
-    yield from _topics(items)
+    yield from _topics(shown)
     yield from _hashed(folder)
     yield from _uptake(folder)
     yield from _replies(folder)
@@ -70,21 +73,37 @@ def _turn(item: Labelled) -> JudgedTurn:
     return judged_turn(item.text, previous=item.previous)
 
 
-def _stance(items: list[Labelled], folder: Path) -> Iterator[Row]:
+TRICKS = frozenset(("plain", "practice", "off_topic", "other_language", "long", "bureaucratic", "oral", "nominal", "passive", "pronoun"))
+"""Kinds of statement that try no trick."""
+FOOLED = 0.3
+"""Stance from which on a statement without a side counts as having fooled the detector."""
+
+
+def _stance(shown: Shown, folder: Path) -> Iterator[Row]:
+    how = "the whole set left out of the fit; its rules were read and mended after it was first seen"
+    sources = np.array([item.source for item in shown.items])
+    fooled: list[bool] = []
+    ordered: list[float] = []
+    for source in dict.fromkeys(item.source for item in shown.items if item.source not in PRACTICE):
+        own = sources == source
+        figures = shown.without(own, (source,))
+        judged = [together(*ruled, Wording(tuple(row), {})) for ruled, row in zip(shown.ruled[own], figures, strict=True)]
+        stances = np.array([stance if presence >= threshold else 0.0 for stance, presence, threshold in judged])
+        absent = shown.absent[own] == 1
+        yield _row(f"sovereignty rho, {source}", spearman, shown.stances[own][~absent], stances[~absent], target=">= .60", how=how)
+        alarms = np.array([presence >= threshold for _, presence, threshold in judged])[absent]
+        yield Row(measure=f"sovereignty null alarms, {source}", figure=float(alarms.mean()), target="<= .15", count=len(alarms), how=how)
+        for item, stance in zip((item for item in shown.items if item.source == source), stances, strict=True):
+            if item.kind not in TRICKS:
+                side = item.sovereignty or 0.0
+                fooled.append(abs(stance) > FOOLED if side == 0 else stance * side < 0 and abs(stance) > 0.1)  # noqa: PLR2004 - as good as no side
+        ordered.extend(_order(shown, source))
+    yield Row(measure="sovereignty, share fooled by tricks", figure=float(np.mean(fooled)), target="<= .10", count=len(fooled), how=how)
+    yield Row(measure="sovereignty, twins in order", figure=float(np.mean(ordered)), target=">= .85", count=len(ordered), how=how)
     detector = SovereigntyDetector()
-    how = "rules; written with these statements in view"
-    for source in dict.fromkeys(item.source for item in items):
-        own = [item for item in items if item.source == source]
-        known = [item for item in own if item.sovereignty is not None]
-        truth = np.array([item.sovereignty for item in known], dtype=float)
-        figures = np.array([detector.judge(_turn(item)).raw or 0.0 for item in known])
-        yield _row(f"sovereignty rho, {source}", spearman, truth, figures, target=">= .60", how=how)
-        null = [item for item in own if item.sovereignty is None]
-        alarms = np.array([detector.judge(_turn(item)).value is not None for item in null], dtype=float)
-        yield Row(measure=f"sovereignty null alarms, {source}", figure=float(alarms.mean()), target="<= .15", count=len(null), how=how)
     pairs = control_pairs(folder)
-    stances = [[detector.judge(judged_turn(text)).raw or 0.0 for text in pair] for pair in pairs]
-    right = np.array([1.0 if claims > cedes else 0.5 if claims == cedes else 0.0 for claims, cedes in stances])
+    sides = [[detector.judge(judged_turn(text)).raw or 0.0 for text in pair] for pair in pairs]
+    right = np.array([1.0 if claims > cedes else 0.5 if claims == cedes else 0.0 for claims, cedes in sides])
     low, high = interval(lambda chosen: float(right[chosen].mean()), len(right))
     yield Row(
         measure="sovereignty pairs, control_pairs",
@@ -93,8 +112,16 @@ def _stance(items: list[Labelled], folder: Path) -> Iterator[Row]:
         high=high,
         target=">= .90",
         count=len(right),
-        how=how,
+        how="part of the fit",
     )
+
+
+def _order(shown: Shown, source: str) -> Iterator[float]:
+    """Tell for each pair of twins of a set whether they are in order, judged by a fit without the set; a tie counts half."""
+    weights = stance_weights()
+    for ruled, worded in shown.twins_without(source):
+        gap = weights["rules"] * ruled + weights["wording"] * worded
+        yield 1.0 if gap > 0 else 0.5 if gap == 0 else 0.0
 
 
 def _reciprocity(items: list[Labelled]) -> Iterator[Row]:
@@ -125,10 +152,12 @@ def _reciprocity(items: list[Labelled]) -> Iterator[Row]:
     )
 
 
-def _topics(items: list[Labelled]) -> Iterator[Row]:
+def _topics(shown: Shown) -> Iterator[Row]:
+    items = shown.items
     groups = [repr(item.previous) if item.previous else item.id for item in items]
-    for topic in TOPICS:
-        maps = fit.topic_maps(items, topic)
+    wording = shown.held_out()
+    for place, topic in enumerate(TOPICS):
+        maps = fit.topic_maps(items, topic, wording[:, 2 + place])
         truth = np.array([float(item.topics[topic]) for item in items])
 
         def predict(left_out: Mask, maps: list[dict[str, float]] = maps, truth: Array = truth) -> Array:
@@ -137,9 +166,12 @@ def _topics(items: list[Labelled]) -> Iterator[Row]:
             return np.array([model["bias"] + sum(model.get(name, 0.0) * value for name, value in one.items()) for one in chosen])
 
         odds = out_of_fold(groups, 10, predict)
-        yield _row(f"{topic} AUC, all statements", auc, truth, odds, target=">= .85", how="10 folds by scene")
-        brier, error, table = calibration(truth, 1 / (1 + np.exp(-odds)))
-        yield Row(measure=f"{topic} ECE (Brier {brier:.3f})", figure=error, target="<= .08", count=len(truth), how=_reliability(table))
+        tested = np.array([item.source not in PRACTICE for item in items])
+        yield _row(f"{topic} AUC, all sets", auc, truth[tested], odds[tested], target=">= .85", how="10 folds by scene")
+        brier, error, table = calibration(truth[tested], 1 / (1 + np.exp(-odds[tested])))
+        yield Row(
+            measure=f"{topic} ECE (Brier {brier:.3f})", figure=error, target="<= .08", count=int(tested.sum()), how=_reliability(table)
+        )
 
 
 def _reliability(table: list[tuple[float, float, int]]) -> str:
@@ -274,7 +306,7 @@ def _latency(folder: Path) -> Iterator[Row]:
         for index, text in enumerate(said)
     ]
     for name, detectors, target in (
-        ("tier 1 (sovereignty)", panel.detectors[:1], "<= .15"),
+        ("tier 1 (stance by rules)", (SovereigntyDetector(wording=False),), "<= .15"),
         ("tiers 1 and 2 (whole panel)", panel.detectors, "<= 1"),
     ):
         spent = np.array(list(_spent(turns, detectors)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from mallku.detectors.address import without_address
 from mallku.detectors.detector import judged_turn
-from mallku.detectors.fitting.corpora import DEFAULT, SEEN, Labelled, labelled, rows
+from mallku.detectors.fitting.corpora import DEFAULT, SEEN, STATEMENTS, Labelled, labelled, rows
 from mallku.detectors.fitting.learning import Array, Hashed, fit_bounded, fit_hashed
 from mallku.detectors.fitting.wording import Shown, stance_parts, write_heads
 from mallku.detectors.ngrams import HEADS, table
@@ -177,7 +177,10 @@ def fit_all(folder: Path, out: Path) -> None:
     write_heads(*shown.heads(), out / "wording.json")
     heads.cache_clear()
     figures = shown.held_out()
-    _write(out / "stance.json", stance_parts(shown, figures, np.array([item.source not in SEEN for item in items])))
+    _write(
+        out / "stance.json",
+        stance_parts(shown, figures, np.array([item.source in STATEMENTS and item.source not in SEEN for item in items])),
+    )
     maps = {topic: topic_maps(items, topic, figures[:, 2 + place]) for place, topic in enumerate(TOPICS)}
     _write(
         out / "topics.json", {topic: topic_model(maps[topic], np.array([float(item.topics[topic]) for item in items])) for topic in TOPICS}

@@ -14,7 +14,7 @@ from mallku.detectors.address import without_address
 from mallku.detectors.detector import judged_turn, names_of
 from mallku.detectors.fitting.corpora import PRACTICE, Labelled, control_pairs, twins
 from mallku.detectors.fitting.learning import Array, Mask, fit_bounded, out_of_fold
-from mallku.detectors.frames import parsed
+from mallku.detectors.frames import Parsed, parsed
 from mallku.detectors.reading import read
 from mallku.detectors.stance import rules_stance
 from mallku.detectors.topics import TOPICS
@@ -30,7 +30,9 @@ CONTRAST = 0.3
 """How much the difference of two like statements counts beside a statement."""
 ALIKE = 0.4
 """Share of words from which on neighbouring practice statements of opposite sides are compared."""
-NULL_ALARMS = 0.08
+FREQUENT = 60
+"""Statements that show a feature, from which on its products are made all at once."""
+NULL_ALARMS = 0.12
 """Share of statements that do not address control which may be scored all the same, out of fold."""
 
 
@@ -50,25 +52,54 @@ class Extra:
     """File it stands in."""
     centred: bool = True
     """Whether it is a stance, to which the bias belongs."""
+    ruled: float = 0.0
+    """The stance by rules, or the difference of two."""
 
 
 def _control(folder: Path) -> Iterator[Extra]:
     for pair in control_pairs(folder):
         for text, stance in zip(pair, (CLAIMED, CEDED), strict=True):
-            yield Extra(_shown(text, ()), stance, 0.3, (), "control_pairs")
+            yield Extra(features(_read(text, ())), stance, 0.3, (), "control_pairs")
+
+
+def _made() -> Iterator[Extra]:
+    """Yield plain claims and cessions with and without a denial, made of parts, so that a denial is known to turn them."""
+    ours = ("we", "the growers", "our association", "the residents", "the nurses", "this village")
+    theirs = ("the supplier", "the agency", "the operator", "the foundation", "the insurer", "they")
+    does = ("decide where the samples go", "keep the master copy", "own the sensors", "pick the auditor", "hold the password", "run the mill", "control the valve", "approve each update")
+    for sides, sign in ((ours, 1.0), (theirs, -1.0)):
+        for who, what in itertools.product(sides, does):
+            for form, turn in (
+                ("{} should {}.", 1.0),
+                ("{} should not {}.", -1.0),
+                ("{} must {}.", 1.0),
+                ("{} must never {}.", -1.0),
+                ("It is not true that {} should not {}.", 1.0),
+            ):
+                text = form.format(who, what)
+                yield Extra(features(_read(text[0].upper() + text[1:], ())), 0.8 * sign * turn, 0.15, (), "made")
+    for how, who in itertools.product(("hand the tapes", "give the password", "sell the sensors", "leave the choice", "transfer the mill"), theirs[:5]):
+        yield Extra(features(_read(f"Let us {how} to {who}.", ())), -0.8, 0.15, (), "made")
+        yield Extra(features(_read(f"Let us not {how} to {who}.", ())), 0.7, 0.15, (), "made")
 
 
 def _twins(folder: Path) -> Iterator[Extra]:
     for twin in twins(folder):
         if twin.dimension == "sovereignty":
+            one, other = (_read(text, twin.previous) for text in (twin.higher, twin.lower))
             yield Extra(
-                _difference(_shown(twin.higher, twin.previous), _shown(twin.lower, twin.previous)), TWINS_APART, CONTRAST, (), twin.source, centred=False
+                _difference(features(one), features(other)),
+                TWINS_APART,
+                CONTRAST,
+                (),
+                twin.source,
+                centred=False,
+                ruled=rules_stance(one).stance - rules_stance(other).stance,
             )
 
 
-def _shown(text: str, previous: tuple[tuple[str, str], ...]) -> Features:
-    found = parsed(without_address(text)[0], names_of(judged_turn(text, previous=previous)))
-    return features(found.parts, found.frames)
+def _read(text: str, previous: tuple[tuple[str, str], ...]) -> Parsed:
+    return parsed(without_address(text)[0], names_of(judged_turn(text, previous=previous)))
 
 
 def _difference(one: Features, other: Features) -> Features:
@@ -89,8 +120,8 @@ class Shown:
         texts = [(without_address(item.text)[0], names_of(judged_turn(item.text, previous=item.previous))) for item in items]
         found = [parsed(text, names) for text, names in texts]
         self.ruled = np.array([(one.stance, one.total) for one in map(rules_stance, found)]).reshape(-1, 2)
-        self.features = [features(one.parts, one.frames) for one in found]
-        self.extra = [*_control(folder), *_twins(folder), *self._contrasts()]
+        self.features = [features(one) for one in found]
+        self.extra = [*_control(folder), *_twins(folder), *_made(), *self._contrasts()]
         self.stances = np.array([item.sovereignty or 0.0 for item in items])
         self.absent = np.array([item.sovereignty is None for item in items], dtype=float)
         self.topics = np.array([[float(item.topics[topic]) for topic in TOPICS] for item in items])
@@ -102,7 +133,14 @@ class Shown:
                 here, there = set(read(one.text).words), set(read(other.text).words)
                 if len(here & there) >= ALIKE * len(here | there):
                     gap = (one.sovereignty or 0) - (other.sovereignty or 0)
-                    yield Extra(_difference(self.features[place], self.features[place + 1]), gap, CONTRAST, (place, place + 1), one.source, centred=False)
+                    yield Extra(
+                        _difference(self.features[place], self.features[place + 1]),
+                        gap,
+                        CONTRAST,
+                        (place, place + 1),
+                        one.source,
+                        centred=False,
+                    )
 
     @cached_property
     def entries(self) -> dict[str, tuple[NDArray[np.int64], Array]]:
@@ -120,9 +158,15 @@ class Shown:
     def likeness(self) -> Array:
         """Return how much any two statements have in common: the products of their features."""
         size = len(self.features) + len(self.extra)
-        found = np.zeros((size, size))
+        found = np.zeros((size, size), dtype=np.float32)
+        frequent = [entry for entry in self.entries.values() if len(entry[0]) > FREQUENT]
+        dense = np.zeros((size, len(frequent)), dtype=np.float32)
+        for place, (rows, values) in enumerate(frequent):
+            dense[rows, place] = values
+        found += dense @ dense.T
         for rows, values in self.entries.values():
-            found[np.ix_(rows, rows)] += np.outer(values, values)
+            if len(rows) <= FREQUENT:
+                found[np.ix_(rows, rows)] += np.outer(values, values)
         return found
 
     def _duals(self, kept: Mask, without: tuple[str, ...] = ()) -> tuple[Array, Array]:
@@ -138,9 +182,9 @@ class Shown:
         rest = np.c_[2 * absent - 1, 2 * self.topics[kept] - 1]
         centred = np.append(np.ones(len(own), dtype=bool), [one.centred for one in extra])
         mean = float(np.average(stances[centred], weights=trust[centred]))
-        duals[every, 0] = np.linalg.solve(self.likeness[np.ix_(every, every)] + np.diag(PENALTY / trust), stances - mean * centred)
+        duals[every, 0] = np.linalg.solve(self.likeness[np.ix_(every, every)] + np.diag(PENALTY / trust).astype(np.float32), (stances - mean * centred).astype(np.float32))
         means = rest.mean(0)
-        duals[own, 1:] = np.linalg.solve(self.likeness[np.ix_(own, own)] + PENALTY * np.eye(len(own)), rest - means)
+        duals[own, 1:] = np.linalg.solve(self.likeness[np.ix_(own, own)] + PENALTY * np.eye(len(own), dtype=np.float32), (rest - means).astype(np.float32))
         return duals, np.append(mean, means)
 
     def heads(self) -> tuple[dict[str, Array], Array]:
@@ -154,10 +198,19 @@ class Shown:
         figures: Array = self.likeness[: len(self.items)][left_out] @ duals + bias
         return figures
 
+    def twins_without(self, source: str) -> Iterator[tuple[float, float]]:
+        """Yield for each pair of twins of a set the difference by rules and by a fit without the set."""
+        duals, _ = self._duals(np.array([item.source != source for item in self.items]), (source,))
+        for place, one in enumerate(self.extra):
+            if one.source == source and not one.rows:
+                yield one.ruled, float(self.likeness[len(self.features) + place] @ duals[:, 0])
+
     def held_out(self, count: int = 5) -> Array:
         """Return the figures of every head for each statement, from a fit without its scene."""
         groups = [repr(item.previous) if item.previous else item.id for item in self.items]
-        return np.vstack([out_of_fold(groups, count, lambda out, head=head: self._folded(out)[:, head]) for head in range(2 + len(TOPICS))]).T
+        return np.vstack(
+            [out_of_fold(groups, count, lambda out, head=head: self._folded(out)[:, head]) for head in range(2 + len(TOPICS))]
+        ).T
 
     def _folded(self, left_out: Mask) -> Array:
         key = left_out.tobytes()
@@ -176,7 +229,7 @@ def stance_parts(shown: Shown, figures: Array, fair: Mask) -> dict[str, float]:
     low, high = np.zeros(3), np.full(3, 99.0)
     steep, bias = fit_bounded(evidence, 1 - shown.absent, penalty=0.1, low=low, high=high, logistic=True)
     odds = evidence @ steep + bias
-    threshold = float(np.quantile(odds[shown.absent == 1], 1 - NULL_ALARMS))
+    threshold = float(np.quantile(odds[fair & (shown.absent == 1)], 1 - NULL_ALARMS))
     return {
         "rules": round(float(weights[0]), 4),
         "wording": round(float(weights[1]), 4),
