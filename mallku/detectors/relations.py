@@ -161,7 +161,7 @@ def _noun_use(parts: list[Unit], index: int) -> bool:
     """Whether a word that could be a verb is used as a noun here."""
     if not index:
         return False
-    before, word = parts[index - 1].word, parts[index].word
+    before, word = parts[index - 1].word.rsplit(" ", 1)[-1], parts[index].word
     if before == "her" and "weak" in parts[index].classes:
         return True
     if word.endswith("ing"):

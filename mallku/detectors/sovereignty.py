@@ -16,6 +16,8 @@ from mallku.dialogue.score import Evidence, Score
 
 PRESENT = 0.26
 """Presence from which on the rules alone give a stance."""
+PLAIN, FIRM = 0.4, 0.7
+"""Stance by rules from which on a single unanimous sentence is plain, and the share of it that then holds whatever the wording."""
 SHOWN = 0.06
 """Smallest part of the stance that a word is shown for."""
 
@@ -44,7 +46,10 @@ class SovereigntyDetector:
         found = parsed(text, names)
         ruled = rules_stance(found)
         said = worded(text, names) if self.wording else None
+        if said and _others_only(found):
+            said = said._replace(figures=(0.0, *said.figures[1:]), stance_at={})
         raw, presence, threshold = together(ruled.stance, ruled.total, said)
+        firm = firmly(ruled, raw, sentences=found.reading.lists.count(False)) if said else raw
         tiers = (1, 2) if said else (1,)
         if presence < threshold:
             return Score(
@@ -55,7 +60,7 @@ class SovereigntyDetector:
                 tiers=tiers,
                 detector="sovereignty/2",
             )
-        stance = max(-1.0, min(1.0, raw))
+        stance = max(-1.0, min(1.0, firm))
         return Score(
             dimension=self.dimension,
             value=0.5 + 0.5 * stance,
@@ -66,6 +71,21 @@ class SovereigntyDetector:
             tiers=tiers,
             detector="sovereignty/2",
         )
+
+
+def _others_only(found: Parsed) -> bool:
+    """Whether all that is said about control is somebody else's, quoted or reported without a stand."""
+    reported = any(voice and any(one.weight == 0 for one in voice) for voice in found.voices)
+    return reported and not any(frame.voice for frame in found.frames)
+
+
+def firmly(ruled: Ruled, raw: float, *, sentences: int) -> float:
+    """Let the rules have the last word where one sentence says one thing plainly: there they see who acts and what is denied."""
+    one_way = ruled.weighed and all((figure > 0) == (ruled.stance > 0) for _, figure in ruled.weighed)
+    if sentences > 1 or not one_way or abs(ruled.stance) < PLAIN:
+        return raw
+    held = FIRM * ruled.stance
+    return max(raw, held) if held > 0 else min(raw, held)
 
 
 def together(ruled: float, total: float, said: Wording | None) -> tuple[float, float, float]:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from mallku.detectors.clause import Frame
 from mallku.detectors.fields import is_function_word_anywhere, stem
 from mallku.detectors.frames import Parsed, parsed
-from mallku.detectors.units import Unit
 
 HEADS = ("stance", "absence", "privacy", "community", "resource_talk")
 """What the heads tell, in the order of the file: the stance, whether control is left alone, and the topics."""

@@ -78,7 +78,9 @@ def test_a_reply_that_takes_up_the_words_has_more_uptake_than_a_bare_yes():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_a_lexicon_of_holders_and_relations(language):
     words = lexicon(language)
-    held = {label for labels in words.words.values() for label in labels} | {label for labels in words.words.stems.values() for label in labels}
+    held = {label for labels in words.words.values() for label in labels} | {
+        label for labels in words.words.stems.values() for label in labels
+    }
     assert {"self", "other", "negation", "agent.collective", "agent.other", "hold", "decide", "give"} <= held
 
 

@@ -171,7 +171,7 @@ def _named(names: list[str], weights: Array, bias: float) -> dict[str, float]:
 def fit_all(folder: Path, out: Path) -> None:
     """Fit everything and write it to `out`."""
     items = labelled(folder)
-    spoken = [item for item in items if item.reciprocity is not None]
+    spoken = [item for item in items if item.reciprocity is not None and item.source in SEEN]
     _write(out / "reciprocity.json", {"statement": statement_weights(spoken), "edge": edge_weights(spoken)})
     shown = Shown(items, folder)
     write_heads(*shown.heads(), out / "wording.json")

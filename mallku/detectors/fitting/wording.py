@@ -66,7 +66,16 @@ def _made() -> Iterator[Extra]:
     """Yield plain claims and cessions with and without a denial, made of parts, so that a denial is known to turn them."""
     ours = ("we", "the growers", "our association", "the residents", "the nurses", "this village")
     theirs = ("the supplier", "the agency", "the operator", "the foundation", "the insurer", "they")
-    does = ("decide where the samples go", "keep the master copy", "own the sensors", "pick the auditor", "hold the password", "run the mill", "control the valve", "approve each update")
+    does = (
+        "decide where the samples go",
+        "keep the master copy",
+        "own the sensors",
+        "pick the auditor",
+        "hold the password",
+        "run the mill",
+        "control the valve",
+        "approve each update",
+    )
     for sides, sign in ((ours, 1.0), (theirs, -1.0)):
         for who, what in itertools.product(sides, does):
             for form, turn in (
@@ -78,7 +87,9 @@ def _made() -> Iterator[Extra]:
             ):
                 text = form.format(who, what)
                 yield Extra(features(_read(text[0].upper() + text[1:], ())), 0.8 * sign * turn, 0.15, (), "made")
-    for how, who in itertools.product(("hand the tapes", "give the password", "sell the sensors", "leave the choice", "transfer the mill"), theirs[:5]):
+    for how, who in itertools.product(
+        ("hand the tapes", "give the password", "sell the sensors", "leave the choice", "transfer the mill"), theirs[:5]
+    ):
         yield Extra(features(_read(f"Let us {how} to {who}.", ())), -0.8, 0.15, (), "made")
         yield Extra(features(_read(f"Let us not {how} to {who}.", ())), 0.7, 0.15, (), "made")
 
@@ -182,9 +193,13 @@ class Shown:
         rest = np.c_[2 * absent - 1, 2 * self.topics[kept] - 1]
         centred = np.append(np.ones(len(own), dtype=bool), [one.centred for one in extra])
         mean = float(np.average(stances[centred], weights=trust[centred]))
-        duals[every, 0] = np.linalg.solve(self.likeness[np.ix_(every, every)] + np.diag(PENALTY / trust).astype(np.float32), (stances - mean * centred).astype(np.float32))
+        duals[every, 0] = np.linalg.solve(
+            self.likeness[np.ix_(every, every)] + np.diag(PENALTY / trust).astype(np.float32), (stances - mean * centred).astype(np.float32)
+        )
         means = rest.mean(0)
-        duals[own, 1:] = np.linalg.solve(self.likeness[np.ix_(own, own)] + PENALTY * np.eye(len(own), dtype=np.float32), (rest - means).astype(np.float32))
+        duals[own, 1:] = np.linalg.solve(
+            self.likeness[np.ix_(own, own)] + PENALTY * np.eye(len(own), dtype=np.float32), (rest - means).astype(np.float32)
+        )
         return duals, np.append(mean, means)
 
     def heads(self) -> tuple[dict[str, Array], Array]:
@@ -249,5 +264,6 @@ def write_heads(table: dict[str, Array], bias: Array, path: Path) -> None:
         whole = np.round(table[name] / unit).astype(int)
         if np.abs(whole).max() >= 8:  # noqa: PLR2004 - less than a hundredth of the largest weight
             lines.append(f"  {json.dumps(name, ensure_ascii=False)}: {json.dumps(whole.tolist())}")
-    head = f'{{\n "bias": {json.dumps([round(float(one), 5) for one in bias])},\n "unit": {json.dumps([round(float(one), 8) for one in unit])},\n'
+    units = json.dumps([round(float(one), 8) for one in unit])
+    head = f'{{\n "bias": {json.dumps([round(float(one), 5) for one in bias])},\n "unit": {units},\n'
     path.write_text(head + ' "features": {\n' + ",\n".join(lines) + "\n }\n}\n", encoding="utf-8")
