@@ -112,11 +112,11 @@ def _sentence_frames(  # noqa: PLR0915 - one pass over the words of a sentence
                 take_names(clause, unit, parts, index)
             continue
         if "assent" in classes:
-            frame = _assent(unit, parts, index, clause, number)
-            if frame:
-                frame.voice = voice[index].weight if voice else 1.0
-                frame.question = question and not proposal
-                found.append(frame)
+            shared = _assent(unit, parts, index, clause, number)
+            if shared:
+                shared.voice = voice[index].weight if voice else 1.0
+                shared.question = question and not proposal
+                found.append(shared)
                 continue
         name = relation(unit, parts, index, clause, words)
         if name and clause.last and clause.last.relation == "impose" and name not in FROM_PHRASES:

@@ -87,7 +87,10 @@ def _stance(shown: Shown, folder: Path) -> Iterator[Row]:
     for source in dict.fromkeys(item.source for item in shown.items if item.source not in PRACTICE):
         own = sources == source
         figures = shown.without(own, (source,))
-        judged = [together(*ruled, Wording(tuple(row), {})) for ruled, row in zip(shown.ruled[own], figures, strict=True)]
+        judged = [
+            together(float(ruled[0]), float(ruled[1]), Wording(tuple(map(float, row)), {}))
+            for ruled, row in zip(shown.ruled[own], figures, strict=True)
+        ]
         stances = np.array([stance if presence >= threshold else 0.0 for stance, presence, threshold in judged])
         absent = shown.absent[own] == 1
         yield _row(f"sovereignty rho, {source}", spearman, shown.stances[own][~absent], stances[~absent], target=">= .60", how=how)

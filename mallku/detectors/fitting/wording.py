@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mallku.detectors.address import without_address
 from mallku.detectors.detector import judged_turn, names_of
 from mallku.detectors.fitting.corpora import PRACTICE, Labelled, control_pairs, twins
-from mallku.detectors.fitting.learning import Array, Mask, fit_bounded, out_of_fold
+from mallku.detectors.fitting.learning import Array, Mask, fit_bounded, folds
 from mallku.detectors.frames import Parsed, parsed
 from mallku.detectors.reading import read
 from mallku.detectors.stance import rules_stance
@@ -127,7 +127,6 @@ class Shown:
     def __init__(self, items: list[Labelled], folder: Path) -> None:
         """Read all statements and the control pairs for their features."""
         self.items = items
-        self._fits: dict[bytes, Array] = {}
         texts = [(without_address(item.text)[0], names_of(judged_turn(item.text, previous=item.previous))) for item in items]
         found = [parsed(text, names) for text, names in texts]
         self.ruled = np.array([(one.stance, one.total) for one in map(rules_stance, found)]).reshape(-1, 2)
@@ -166,7 +165,7 @@ class Shown:
         return {name: (np.array(found), np.array(values[name])) for name, found in rows.items() if len(found) > 1 and found[1] < own}
 
     @cached_property
-    def likeness(self) -> Array:
+    def likeness(self) -> NDArray[np.float32]:
         """Return how much any two statements have in common: the products of their features."""
         size = len(self.features) + len(self.extra)
         found = np.zeros((size, size), dtype=np.float32)
@@ -223,15 +222,11 @@ class Shown:
     def held_out(self, count: int = 5) -> Array:
         """Return the figures of every head for each statement, from a fit without its scene."""
         groups = [repr(item.previous) if item.previous else item.id for item in self.items]
-        return np.vstack(
-            [out_of_fold(groups, count, lambda out, head=head: self._folded(out)[:, head]) for head in range(2 + len(TOPICS))]
-        ).T
-
-    def _folded(self, left_out: Mask) -> Array:
-        key = left_out.tobytes()
-        if key not in self._fits:
-            self._fits[key] = self.without(left_out)
-        return self._fits[key]
+        dealt = folds(groups, count)
+        figures = np.zeros((len(self.items), 2 + len(TOPICS)))
+        for fold in range(count):
+            figures[dealt == fold] = self.without(dealt == fold)
+        return figures
 
 
 def stance_parts(shown: Shown, figures: Array, fair: Mask) -> dict[str, float]:
