@@ -1,6 +1,6 @@
 """The one seam a speaker implements."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -82,6 +82,16 @@ class ReportsLoading(Protocol):
 
     def report_loading(self, tell: Callable[[float], None]) -> None:
         """Have `tell` called in the event loop with the share loaded, 0..1, while `connect` loads weights."""
+        ...
+
+
+@runtime_checkable
+class HasConcerns(Protocol):
+    """A participant that works and yet has something to tell whoever seated it, such as a key file that others can read."""
+
+    @property
+    def concerns(self) -> Sequence[str]:
+        """What is not as it should be, known once it is connected; told in the circle's record and by the doctor."""
         ...
 
 

@@ -81,7 +81,8 @@ class LlamaBinding:
     def _load(self, settings: EngineSettings, tell: Tell) -> None:
         lib = self._lib
         shape, need = model_file.examine(lib, settings)
-        has_kernel = settings.own_kernel and not settings.gpu_layers and self._join_kernel()
+        is_on_gpu = bool(settings.gpu_layers and lib.llama_supports_gpu_offload())
+        has_kernel = settings.own_kernel and not is_on_gpu and self._join_kernel()
         self._model = model_file.load(lib, settings, shape.file_type, tell)
         self._vocab = lib.llama_model_get_vocab(self._model)
         self._context = self._new_context(settings, need, shape)
@@ -93,7 +94,6 @@ class LlamaBinding:
         window = lib.llama_model_n_swa(self._model)
         self._guard = WindowGuard(window, need.sequences) if window and need.shares_prefixes else None
         self._batch = _Batch(lib, need.batch_tokens)
-        is_on_gpu = bool(settings.gpu_layers and lib.llama_supports_gpu_offload())
         self._threads = None if settings.threads or is_on_gpu else ThreadCount(lib.llama_n_threads(self._context))
         self.facts = EngineFacts(
             model=model_file.metadata(lib, self._model, "general.name") or settings.model_path.stem,

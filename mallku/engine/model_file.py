@@ -8,7 +8,9 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from threading import Lock, local
 from typing import Any, Final
 
 from mallku.engine.decoder import Tell
@@ -28,6 +30,9 @@ _WHOLE: Final = (4, 5)
 _RANKING: Final = "4"
 """LLAMA_POOLING_TYPE_RANK of llama.h."""
 _FINGERPRINT_BYTES: Final = 1 << 20
+_captured: Final = local()
+"""Where the lines of a thread go, as `lines`."""
+_listening: Final = Lock()
 
 
 def examine(lib: Any, settings: EngineSettings) -> tuple[Shape, MemoryNeed]:
@@ -107,7 +112,7 @@ def fingerprint(path: Path) -> str:
 def warnings(lib: Any, settings: EngineSettings, shape: Shape) -> tuple[str, ...]:
     """Say what the person who chose the settings should know."""
     found = []
-    if settings.gpu_layers and not lib.llama_supports_gpu_offload():
+    if settings.gpu_layers and settings.expects_gpu and not lib.llama_supports_gpu_offload():
         found.append(
             f"gpu_layers is {settings.gpu_layers}, but llama-cpp-python was built without GPU support. Build it anew: {_GPU_BUILD}"
         )
@@ -156,19 +161,32 @@ def _load(lib: Any, path: Path, parameters: Any) -> Any:
 
 @contextmanager
 def captured_log(lib: Any) -> Iterator[deque[str]]:
-    """Collect llama.cpp's last error lines."""
+    """Collect llama.cpp's last error lines of this thread."""
+    with _listening:
+        _listen(lib)
     lines: deque[str] = deque(maxlen=3)
+    _captured.lines = lines
+    try:
+        yield lines
+    finally:
+        _captured.lines = None
 
-    def keep(level: int, text: bytes, _: Any) -> None:
-        if level == _LOG_LEVEL_ERROR:
+
+@cache
+def _listen(lib: Any) -> Any:
+    """Hear llama.cpp's log for as long as the process lives: engines load at the same time, so no callback may ever be taken away."""
+    usual = lib._logger.llama_log_callback  # noqa: SLF001 (the callback that llama_cpp set when it was imported)
+
+    def keep(level: int, text: bytes, data: Any) -> None:
+        lines = getattr(_captured, "lines", None)
+        if lines is None:
+            usual(level, text, data)
+        elif level == _LOG_LEVEL_ERROR:
             lines.append(text.decode("utf-8", errors="replace").strip())
 
     callback = lib.llama_log_callback(keep)
     lib.llama_log_set(callback, None)
-    try:
-        yield lines
-    finally:
-        lib.llama_log_set(lib._logger.llama_log_callback, None)  # noqa: SLF001 (the callback that llama_cpp set when it was imported)
+    return callback
 
 
 class _GgufParameters(ctypes.Structure):

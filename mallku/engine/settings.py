@@ -28,6 +28,8 @@ class EngineSettings:
     """Most requests that are computed at once; further ones wait."""
     gpu_layers: int = 0
     """Layers kept on the GPU; -1 is all of them."""
+    expects_gpu: bool = True
+    """Whether the engine's facts are to warn where `gpu_layers` ask for a GPU and the build knows none."""
     main_gpu: int = 0
     """GPU that holds what is not split."""
     tensor_split: tuple[float, ...] = ()

@@ -34,6 +34,9 @@ ON_THIS_MACHINE: Final = frozenset({"in-process", "loopback"})
 HOPELESS: Final = (EndpointRefused, ModelNotFound, RemoteAddressRefused, ModelFileError)
 """Errors after which the seat is lost at once: asking again can never help."""
 
+_LONGEST_BACKOFF_S: Final = 60.0
+"""Longest wait before a seat is asked again, unless its server asked for more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
@@ -174,9 +177,9 @@ class Asker:
         if not getattr(error, "retryable", False):
             return None
         asked_for = getattr(error, "retry_after", None)
-        wait: float = asked_for if asked_for is not None else self._policy.backoff_s * 2 ** (tries - 1)
+        wait: float = asked_for if asked_for is not None else min(self._policy.backoff_s * 2 ** (tries - 1), _LONGEST_BACKOFF_S)
         if self._policy.strategy == "wait-and-retry":
-            return min(wait, 60.0) if spent + wait <= self._policy.patience_s else None
+            return wait if spent + wait <= self._policy.patience_s else None
         return wait if tries < self._policy.attempts and wait <= self._policy.patience_s else None
 
     async def _substitute(self, seat: Seat, failure: dict[str, Any]) -> bool:

@@ -113,6 +113,7 @@ class Convening:
             await _check_length(self.seats, proceedings, convened)
             shared = shared_weights({seat.name: seat.participant.facts.weights for seat in self.seats if seat.name not in absent})
             warned = [(kinds.SeatWarned, {"warning": shared})] if shared else []
+            warned += [(kinds.SeatWarned, {"seat": seat.name, "warning": concern}) for seat in self.seats for concern in seat.concerns]
             await recorder.record_all([(kinds.DeliberationConvened, convened), *lost, *warned])
             return await self._finish(journal, proceedings)
 

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mallku.dialogue.participant import Participant
+from mallku.dialogue.participant import HasConcerns, Participant
 from mallku.dialogue.prompt import GenerationSettings
 from mallku.events.kinds import SeatFacts
 from mallku.firecircle.persona import Persona
@@ -35,6 +35,11 @@ class Seat:
     def name(self) -> str:
         """The seat's name."""
         return self.persona.name
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """What its participant has to tell whoever seated it."""
+        return tuple(self.participant.concerns) if isinstance(self.participant, HasConcerns) else ()
 
     def facts(self) -> SeatFacts:
         """Return what goes into the record about this seat."""

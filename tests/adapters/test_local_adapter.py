@@ -7,8 +7,11 @@ from stand_in import StandIn, as_json, chunk, models, stream
 from mallku.dialogue.participant import Connectable, Participant
 from mallku.dialogue.prompt import GenerationSettings
 from mallku.errors import ConfigurationError, EndpointUnreachable, ModelFileMissing
+from mallku.events.kinds import SeatWarned
+from mallku.firecircle import FireCircle
 from mallku.firecircle.adapters.local_adapter import LocalAdapterConfig, LocalAIAdapter, LocalBackend, settled
 from mallku.firecircle.adapters.spec import participant_from_spec
+from mallku.tiny import rehearsal_model_path
 
 KEY = "sk-planted-7391"
 
@@ -216,3 +219,22 @@ async def test_a_missing_model_file_is_named():
     with pytest.raises(ModelFileMissing, match="at-all"):
         await adapter.connect()
     await adapter.close()
+
+
+async def test_a_gpu_that_was_asked_for_and_is_not_there_is_told_with_the_command_that_builds_one(tmp_path):
+    asked, unasked = (
+        LocalAIAdapter(LocalAdapterConfig(backend=LocalBackend.LLAMACPP, model_path=rehearsal_model_path(), **wish))
+        for wish in ({"gpu_layers": -1}, {})
+    )
+    circle = FireCircle(journal=tmp_path / "journal.sqlite")
+    circle.add_participant(asked, name="Ada")
+    circle.add_participant(unasked, name="Ben")
+    warned = []
+    circle.bus.subscribe(warned.append, SeatWarned)
+    async with circle:
+        async for event in circle.stream("Should we share the well?"):
+            if event.kind == "round_opened":
+                break
+
+    assert [event.seat for event in warned if "GPU" in event.warning] == ["Ada"]
+    assert any("CMAKE_ARGS" in event.warning for event in warned)

@@ -99,6 +99,28 @@ async def test_a_fault_while_loading_is_an_error_and_no_wait_without_end():
     await ended(lambda: not engine_threads())
 
 
+LOADING_AT_ONCE = """
+import asyncio, sys
+from pathlib import Path
+from mallku.engine import EngineSettings, load_engine
+
+async def main():
+    for _ in range(12):
+        loading = (load_engine(EngineSettings(model_path=Path(path), context_length=256, threads=1)) for path in sys.argv[1:] * 2)
+        for engine in await asyncio.gather(*loading):
+            await engine.close()
+
+asyncio.run(main())
+"""
+
+
+def test_engines_load_at_the_same_time_without_taking_each_others_log(models):
+    command = [sys.executable, "-c", LOADING_AT_ONCE, str(models["llama"]), str(models["qwen2"])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 async def test_two_engines_speak_at_once(models):
     engines = [await load_engine(EngineSettings(model_path=models[name], context_length=256, threads=1)) for name in ("llama", "qwen2")]
     request = EngineRequest(text="water", max_tokens=20, sampling=GREEDY)

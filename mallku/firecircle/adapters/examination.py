@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from mallku.catalog.server_presets import preset
-from mallku.dialogue.participant import Connectable, Participant, whole_response
+from mallku.dialogue.participant import Connectable, HasConcerns, Participant, whole_response
 from mallku.dialogue.prompt import Deadlines, GenerationSettings, JsonSchema, Prompt
 from mallku.errors import EmptyAnswer, MallkuError
 from mallku.firecircle.adapters.endpoint import EndpointProfile
@@ -55,8 +55,8 @@ async def examine(participant: Participant, *, first_token_s: float = 120.0) -> 
         return
     for result in _known(participant):
         yield result
-    for concern in getattr(participant, "concerns", ()):
-        yield Examined(what="key", state="note", told=concern)
+    for concern in participant.concerns if isinstance(participant, HasConcerns) else ():
+        yield Examined(what="settings", state="note", told=concern)
     limits = Deadlines(first_token=first_token_s, idle=30.0, total=2 * first_token_s)
     settings = GenerationSettings(max_tokens=64, temperature=0.0, deadlines=limits)
     answer = await _answer(participant, settings)

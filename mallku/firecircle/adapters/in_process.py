@@ -49,6 +49,11 @@ class InProcessParticipant:
             weights=known.fingerprint,
         )
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the engine tells whoever chose its settings; empty before it is loaded."""
+        return self._engine.facts.warnings if self._engine is not None else ()
+
     def report_loading(self, tell: OnProgress) -> None:
         """Have `tell` called with the share of the weights that is loaded."""
         self._on_progress = tell

@@ -87,6 +87,7 @@ class LocalAIAdapter:
         """
         if isinstance(self._participant, Connectable):
             await self._participant.connect()
+        self.concerns.extend([warning for warning in getattr(self._participant, "warnings", ()) if warning not in self.concerns])
 
     async def respond(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
         """Answer the prompt as a stream of deltas that ends in a `Response`; without `emit_events` only the `Response` comes."""
@@ -150,6 +151,7 @@ def _in_process(config: LocalAdapterConfig, engines: "EnginePool | None") -> Par
         model_path=config.model_path,
         context_length=config.context_length,
         gpu_layers=config.gpu_layers if config.use_gpu else 0,
+        expects_gpu="gpu_layers" in config.model_fields_set,
         threads=config.threads,
         max_memory_gb=config.max_memory_gb,
     )
