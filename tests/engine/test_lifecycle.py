@@ -17,7 +17,8 @@ GREEDY = Sampling(temperature=0)
 
 
 def engine_threads():
-    return [thread for thread in threading.enumerate() if thread.name == "mallku-engine"]
+    """Threads of engines; those of other tests may be among them."""
+    return {thread for thread in threading.enumerate() if thread.name == "mallku-engine"}
 
 
 async def ended(condition):
@@ -27,7 +28,7 @@ async def ended(condition):
 
 
 async def test_giving_up_stops_the_loading_itself():
-    told, closed = threading.Event(), threading.Event()
+    told, closed, others = threading.Event(), threading.Event(), engine_threads()
 
     def load(tell):
         while tell(0.5):
@@ -41,7 +42,7 @@ async def test_giving_up_stops_the_loading_itself():
     with pytest.raises(asyncio.CancelledError):
         await loading
 
-    await ended(lambda: closed.is_set() and not engine_threads())
+    await ended(lambda: closed.is_set() and not engine_threads() - others)
 
 
 async def test_a_model_that_was_loaded_after_all_is_freed_when_nobody_wants_it_any_more():
@@ -93,10 +94,11 @@ async def test_a_fault_while_loading_is_an_error_and_no_wait_without_end():
     def load(_):
         raise ZeroDivisionError
 
+    others = engine_threads()
     async with asyncio.timeout(20):
         with pytest.raises(EngineCrashed, match="fault"):
             await ThreadedEngine.load(load)
-    await ended(lambda: not engine_threads())
+    await ended(lambda: not engine_threads() - others)
 
 
 LOADING_AT_ONCE = """

@@ -55,10 +55,11 @@ async def undisturbed():
 
 
 @pytest.mark.timeout(400)
-async def test_killed_at_random_points_it_loses_repeats_and_changes_nothing(tmp_path, undisturbed):
+@pytest.mark.parametrize("kills", [4, pytest.param(KILLS, marks=pytest.mark.slow)])
+async def test_killed_at_random_points_it_loses_repeats_and_changes_nothing(tmp_path, undisturbed, kills):
     total = len(undisturbed.events)
     lottery = random.Random(7)
-    for number in range(KILLS):
+    for number in range(kills):
         journal = tmp_path / f"{number}.sqlite"
         first = lottery.randrange(1, total - 1)
         code, _, _ = run_child(journal, kill_after=first)
