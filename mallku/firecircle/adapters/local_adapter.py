@@ -25,6 +25,9 @@ __all__ = ["LocalAIAdapter", "LocalAdapterConfig", "LocalBackend"]
 TINY: Final = "tiny"
 """The specification of the bundled rehearsal model."""
 
+_TOLD: Final = frozenset({"gpu_layers", "context_length"})
+"""Settings of which the engine tells what cannot be had."""
+
 _DEFAULT_URL: Final = "http://127.0.0.1:8080"
 
 
@@ -87,7 +90,9 @@ class LocalAIAdapter:
         """
         if isinstance(self._participant, Connectable):
             await self._participant.connect()
-        self.concerns.extend([warning for warning in getattr(self._participant, "warnings", ()) if warning not in self.concerns])
+        # What nobody chose is no mistake of anybody: a default that goes beyond the model or the build is not told.
+        if _TOLD & self.config.model_fields_set:
+            self.concerns.extend([warning for warning in getattr(self._participant, "warnings", ()) if warning not in self.concerns])
 
     async def respond(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
         """Answer the prompt as a stream of deltas that ends in a `Response`; without `emit_events` only the `Response` comes."""
