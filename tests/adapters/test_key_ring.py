@@ -80,8 +80,8 @@ async def test_a_key_file_that_others_can_read_is_used_and_said_by_the_doctor(mo
         await adapter.close()
 
     assert server.asked[-1].headers["authorization"] == f"Bearer {KEY}"
-    assert ("key" in told) == concerned
-    assert not concerned or "chmod 600" in told["key"].told
+    assert ("settings" in told) == concerned
+    assert not concerned or "chmod 600" in told["settings"].told
 
 
 async def sent(server, monkeypatch, environment, **given):
