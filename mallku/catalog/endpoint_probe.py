@@ -26,6 +26,7 @@ _OWNERS: Final[Mapping[str, str]] = {
     "fastchat": "fastchat",
     "koboldcpp": "koboldcpp",
     "lemonade": "lemonade",
+    "xinference": "xinference",
     "humanity": "gpt4all",
     "library": "ollama",
 }

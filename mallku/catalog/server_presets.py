@@ -151,6 +151,13 @@ PRESETS: Final[tuple[ServerPreset, ...]] = (
     ServerPreset(
         name="lemonade", title="Lemonade", port=13305, loads_on_demand=True, window_hint="Raise `ctx-size` in Lemonade's settings."
     ),
+    ServerPreset(
+        name="xinference",
+        title="Xinference",
+        port=9997,
+        window_hint="Launch the model again with a larger `n_ctx`.",
+        start_hint="Start it with `xinference-local`, and launch a model; with accounts switched on it wants a key.",
+    ),
     ServerPreset(name="jan", title="Jan", port=1337, loads_on_demand=True, start_hint="Switch on the local API server and set a key."),
     ServerPreset(name="gpt4all", title="GPT4All", port=4891, loads_on_demand=True, start_hint="Switch on the local API server."),
 )

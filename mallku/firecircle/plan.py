@@ -153,8 +153,9 @@ class Plan:
     """Seat that sums the deliberation up in the end, or empty for none."""
     precedents: int = 0
     """How many earlier decisions on the matter are laid before the circle, from the same journal."""
-    min_seats: int = 1
-    """Fewest seats with which the deliberation goes on."""
+    min_seats: int = 0
+    """Fewest seats with which the deliberation goes on; 0 asks for two, since one voice left alone deliberates with nobody, or for
+    one in a circle that was seated with one."""
     grams_co2_per_kwh: float | None = None
     """Carbon intensity of the power here, in grams of CO2 equivalent per kilowatt hour; without it the minutes tell joules only."""
 
@@ -162,6 +163,10 @@ class Plan:
         """Refuse a plan without rounds."""
         if not self.rounds:
             raise ConfigurationError(f"The plan {self.name!r} has no rounds.", hint="Give it at least an opening round.")
+
+    def seats_needed(self, seated: int) -> int:
+        """Return the fewest seats with which a circle of `seated` seats goes on."""
+        return self.min_seats or min(2, seated)
 
 
 EXCHANGE: Final = RoundPlan(kind="reflection", title="exchange", instruction=EXCHANGE_INSTRUCTION, order="seeded-shuffle")

@@ -143,11 +143,11 @@ async def _notice_drift(here: Proceedings, index: int) -> None:
 
 
 def _check_seats(here: Proceedings) -> None:
-    left = len(here.state.present)
-    if left < max(here.plan.min_seats, 1):
+    left, needed = len(here.state.present), here.plan.seats_needed(len(here.state.seats))
+    if left < needed:
         lost = "; ".join(f"{seat}: {reason}" for seat, reason in here.state.lost.items())
         raise QuorumLost(
-            f"{left} of {len(here.state.seats)} seats are left and the plan asks for {max(here.plan.min_seats, 1)}. {lost}",
+            f"{left} of {len(here.state.seats)} seats are left and the plan asks for {needed}. {lost}",
             hint="Mend the participants, or seat others, and convene again.",
         )
 

@@ -62,7 +62,7 @@ class Speaking:
             await here.hear_convener()
             step = order.next_step(self._floor(index, plan))
             there = attendance(here.state, index, plan)
-            if len(here.state.present) < here.plan.min_seats:
+            if len(here.state.present) < here.plan.seats_needed(len(here.state.seats)):
                 step = RoundOver(why="too few seats are left for the plan")
             elif there.out_of_reach and plan.without_quorum == "end":
                 step = RoundOver(why="too many seats have left for its quorum")

@@ -24,6 +24,7 @@ MAKERS = {
     "vllm": (models("m", owned_by="vllm", max_model_len=32768), {}, 32768),
     "sglang": (models("m", owned_by="sglang", max_model_len=16384), {}, 16384),
     "docker-model-runner": (models("m", owned_by="docker", dmr={"context_window": 4096}), {}, 4096),
+    "xinference": (models("m", owned_by="xinference", context_length=2048, model_engine="llama.cpp"), {}, 2048),
     "lemonade": (models("m", owned_by="lemonade", context_length=8192), {}, 8192),
     "llama-cpp-python": (models("m", owned_by="me"), {}, None),
     "fastchat": (models("m", owned_by="fastchat"), {}, None),

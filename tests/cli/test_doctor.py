@@ -9,9 +9,9 @@ def fills_forms(asked):
 
 async def test_a_named_server_is_examined(run_child):
     async with StandIn(fills_forms, listed=models("m", owned_by="vllm", max_model_len=8192)) as server:
-        ended = await run_child("doctor", server.url)
+        ended = await run_child("doctor", "--seat", f"Ada={server.url}")
 
-    general, _, examined = ended.out.partition(f"\n\n{server.url}\n")
+    general, _, examined = ended.out.partition("\n\nAda\n")
     assert "journal" in general
     assert [line.split()[1] for line in examined.splitlines()] == ["reachable", "address", "model", "window", "at", "answer", "ballots"]
     assert "8192 tokens" in ended.out

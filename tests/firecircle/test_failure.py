@@ -1,5 +1,7 @@
 """A participant that fails is part of the rules of order: in every strategy the deliberation ends as it should, with nothing lost."""
 
+from dataclasses import replace
+
 import pytest
 
 from mallku.dialogue.participant import ParticipantFacts
@@ -157,6 +159,18 @@ async def test_a_public_address_is_refused_unless_the_circle_allows_it():
 class Unreachable(ScriptedParticipant):
     async def connect(self):
         raise EndpointUnreachable("Nothing answers at 127.0.0.1:9.", hint="Start the server.")
+
+
+async def test_a_voice_left_alone_does_not_deliberate_with_itself():
+    def seated(*, min_seats):
+        made = FireCircle(journal=":memory:", plan=replace(default_plan(), min_seats=min_seats))
+        made.add_participant(Unreachable([]), name="Ada")
+        made.add_participant(ScriptedParticipant(["Alone, I agree with myself."]), name="Ben")
+        return made
+
+    with pytest.raises(QuorumLost, match="1 of 2 seats are left and the plan asks for 2"):
+        await seated(min_seats=0).deliberate("Should we?")
+    assert (await seated(min_seats=1).deliberate("Should we?", options=["yes", "no"])).status == "degraded"
 
 
 async def test_a_seat_that_cannot_be_connected_is_reported_and_the_others_deliberate():

@@ -144,3 +144,15 @@ def test_a_loop_is_noticed_and_lively_text_is_not():
     assert loop_length("I agree. " + "Yes, indeed. " * 200) > 2000
     assert loop_length(" ".join(str(number) for number in range(2000))) == 0
     assert loop_length("Yes, indeed. " * 20) == 0
+
+
+@pytest.mark.parametrize("piece", ["se", "old ", "ha", "1. ", "¿no? "])
+def test_a_syllable_without_end_is_a_loop_long_before_a_page_is_full(piece):
+    said = "We should start small with the de"
+    assert len(said) <= len(said + piece * 220) - loop_length(said + piece * 220) <= len(said) + 2 * len(piece)
+    assert loop_length(said + piece * 30) == 0
+
+
+@pytest.mark.parametrize("rule", ["-", "=", ". ", "|---", "\n"])
+def test_a_long_rule_or_row_of_dots_is_no_loop(rule):
+    assert loop_length("Costs " + rule * (900 // len(rule))) == 0

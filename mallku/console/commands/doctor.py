@@ -17,7 +17,7 @@ from mallku.assembly.seating import HUMAN, seat_participant
 from mallku.assembly.settings import Settings
 from mallku.catalog.local_servers import discover_servers
 from mallku.catalog.model_folders import find_model_files
-from mallku.console.commands.common import begin, in_loop
+from mallku.console.commands.common import begin, in_loop, seat_wishes
 from mallku.console.printable import one_line
 from mallku.errors import MallkuError
 from mallku.journal import journal_place, open_journal
@@ -40,9 +40,10 @@ class Finding:
 
 @click.command()
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@click.option("--seat", "seats", multiple=True, metavar="NAME=SPEC", help="Examine this seat too, as `deliberate` would seat it.")
 @click.pass_context
 @in_loop
-async def doctor(ctx: click.Context, *, specs: tuple[str, ...]) -> int:
+async def doctor(ctx: click.Context, *, specs: tuple[str, ...], seats: tuple[str, ...]) -> int:
     """Check what works on this machine and say how to mend the rest.
 
     With SPEC, such as `ollama:llama3.2` or `http://HOST:PORT/v1#MODEL`, that model is examined too, as are the seats of a circle file:
@@ -55,7 +56,7 @@ async def doctor(ctx: click.Context, *, specs: tuple[str, ...]) -> int:
         *_meters(),
         *await asyncio.gather(_rehearsal(), _servers(), _files(), _journal(settings)),
         *await _circle(settings),
-        *[finding for spec in specs for finding in await _examined(spec, spec)],
+        *[finding for wish in seat_wishes(specs + seats) for finding in await _examined(wish.name or wish.spec, wish.spec)],
     ]
     for about, group in itertools.groupby(findings, key=lambda finding: finding.about):
         shown = list(group)
