@@ -253,13 +253,23 @@ class Planner:
         """Copy what other sequences hold of this one's path, as far as it goes."""
         while running.filled < running.prompt_length:
             node = self._node_at(running)
-            source = max(node.sequences - {running.sequence}, key=self.table.filled, default=None)
-            if source is None or self.table.filled(source) <= running.filled:
+            source = self._source(node, running)
+            if source is None:
                 return
             end = self._shared_end(running, source)
             self._operations.append(Copy(source, running.sequence, running.filled, end))
             running.shared += end - running.filled
             running.filled = end
+
+    def _source(self, node: Node, running: Running) -> int | None:
+        """Find a sequence that holds more of a run than `running` does: the first that holds all of it, else the one that holds most."""
+        most, best = running.filled, None
+        for sequence in node.sequences:
+            if sequence != running.sequence and (filled := self.table.filled(sequence)) > most:
+                most, best = filled, sequence
+                if filled >= node.end:
+                    break
+        return best
 
     def _node_at(self, running: Running) -> Node:
         """Find the run of the tree in which the next token to compute stands."""

@@ -77,8 +77,11 @@ class PrefixTree:
         best: Match | None = None
         open_nodes = [self._root]
         while open_nodes:
-            for child in open_nodes.pop().children:
-                common = _common_length(child.tokens, wanted, child.start)
+            node = open_nodes.pop()
+            first = wanted[node.end] if node.end < len(wanted) else None
+            for child in node.children:
+                # many residents may go apart here: most are told by their first token
+                common = _common_length(child.tokens, wanted, child.start) if child.tokens[0] == first else 0
                 if common and (best is None or child.start + common > best.length):
                     best = Match(min(child.sequences), child.start + common)
                 if common == len(child.tokens):

@@ -37,6 +37,9 @@ class TextAssembly:
     def _release(self, new: str) -> str:
         if self.is_stopped:
             return ""
+        if not self._stops:
+            self.text += new
+            return new
         text = self._held + new
         found = min(((at, stop) for stop in self._stops if (at := text.find(stop)) >= 0), key=lambda pair: pair[0], default=None)
         if found is not None:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from operator import methodcaller
 from typing import Final
 
@@ -18,6 +18,9 @@ from mallku.errors import ConfigurationError, ContextOverflow, MallkuError, Requ
 _DEFAULT_MAX_TOKENS: Final = 512
 _SHORT: Final = 2_000
 """Characters of a prompt that are tokenised at once: handing them to another thread would take longer."""
+_TEXTS_KEPT: Final = 256
+_LONGEST_KEPT: Final = 8_000
+"""Characters of a text whose tokens are kept: the next turn of a chat brings all earlier ones again."""
 
 
 class ThreadedEngine:
@@ -27,6 +30,7 @@ class ThreadedEngine:
         self._worker = worker
         self._decoder = decoder
         self._template: ChatTemplate | None = None
+        self._kept = lru_cache(maxsize=_TEXTS_KEPT)(partial(decoder.tokenize, special=False))
 
     @classmethod
     async def load(cls, load: LoadDecoder, on_progress: OnProgress | None = None) -> "ThreadedEngine":
@@ -139,8 +143,11 @@ class ThreadedEngine:
     def _lay_out(self, request: EngineRequest) -> list[int]:
         if self._template is None:
             self._template = ChatTemplate(self._decoder.vocabulary)
-        tokenize = partial(self._decoder.tokenize, special=False)
-        return self._template.tokens(request.messages, request.template_options, tokenize, continues=request.continues)
+        return self._template.tokens(request.messages, request.template_options, self._tokens, continues=request.continues)
+
+    def _tokens(self, text: str) -> list[int]:
+        """Turn a text of a chat into tokens, which are not to be changed."""
+        return self._kept(text) if len(text) <= _LONGEST_KEPT else self._decoder.tokenize(text, special=False)
 
     def _answer_length(self, request: EngineRequest, prompt_length: int) -> int:
         """Settle the most tokens of the answer; raises `ContextOverflow` if prompt and answer can never fit."""

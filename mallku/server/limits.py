@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from mallku.server.errors import Refusal
@@ -48,9 +47,12 @@ class Admission:
         self.running = 0
         """Requests that are worked on."""
 
-    @asynccontextmanager
-    async def room(self, deadline: float | None = None) -> AsyncIterator[None]:
+    def room(self, deadline: float | None = None) -> "_Room":
         """Wait for room until `deadline` (the event loop's time) and hold it; raises `Refusal` 429 if too many wait already."""
+        return _Room(self, deadline)
+
+    async def enter(self, deadline: float | None) -> None:
+        """Wait for room and take it."""
         if self._room.locked() and self.waiting >= self._most_waiting:
             message = f"The server is busy and {self.waiting} requests wait already. Try again later."
             raise Refusal(429, message, kind="overloaded_error", code="queue_full", headers={"retry-after": "5"})
@@ -64,11 +66,25 @@ class Admission:
         else:
             await self._room.acquire()
         self.running += 1
-        try:
-            yield
-        finally:
-            self.running -= 1
-            self._room.release()
+
+    def leave(self) -> None:
+        """Give room back."""
+        self.running -= 1
+        self._room.release()
+
+
+class _Room:
+    """Room that is held."""
+
+    def __init__(self, admission: Admission, deadline: float | None) -> None:
+        self._admission = admission
+        self._deadline = deadline
+
+    async def __aenter__(self) -> None:
+        await self._admission.enter(self._deadline)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._admission.leave()
 
 
 class Deadline:
@@ -91,13 +107,13 @@ class Deadline:
         if self._waiting is not None:
             self._waiting.cancel()
 
-    async def limit(self, parts: AsyncIterator[_Part]) -> _Part:
-        """Return the next part; raises `TimeoutError` if the limit passes."""
+    async def limit(self, part: Awaitable[_Part]) -> _Part:
+        """Await a part; raises `TimeoutError` if the limit passes."""
         if self.has_passed:
             raise TimeoutError
         self._waiting = task = asyncio.current_task()
         try:
-            return await anext(parts)
+            return await part
         except asyncio.CancelledError:
             if self._has_interrupted(task):
                 raise TimeoutError from None

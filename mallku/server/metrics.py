@@ -1,6 +1,7 @@
 """What `/metrics` shows, for Prometheus. Names of models and routes only, never of callers."""
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -33,6 +34,10 @@ class Metrics:
         self._cached = Counter("mallku_cached_tokens", "Prompt tokens that were in memory already.", ("model",), registry=self._registry)
         self._completion = Counter("mallku_completion_tokens", "Tokens of answers.", ("model",), registry=self._registry)
         self._cancelled = Counter("mallku_cancelled", "Answers whose client went away.", ("model",), registry=self._registry)
+        # finding the figure of some labels costs more than counting; there are as many as routes, statuses and models
+        self._of_route = cache(lambda route, status: (self._requests.labels(route, str(status)), self._seconds.labels(route)))
+        self._of_model = cache(lambda model: tuple(one.labels(model) for one in (self._prompt, self._cached, self._completion)))
+        self._first_of_model = cache(self._first.labels)
 
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
         """Show a figure that is read whenever somebody looks."""
@@ -40,18 +45,18 @@ class Metrics:
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self._requests.labels(route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        requests, spent = self._of_route(route, status)
+        requests.inc()
+        spent.observe(seconds)
 
     def first_token(self, model: str, seconds: float) -> None:
         """Count the time until an answer began."""
-        self._first.labels(model).observe(seconds)
+        self._first_of_model(model).observe(seconds)
 
     def used(self, model: str, usage: Usage) -> None:
         """Count the tokens of an answer."""
-        self._prompt.labels(model).inc(usage.prompt_tokens or 0)
-        self._cached.labels(model).inc(usage.cached_tokens or 0)
-        self._completion.labels(model).inc(usage.completion_tokens or 0)
+        for counter, tokens in zip(self._of_model(model), (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens), strict=True):
+            counter.inc(tokens or 0)
 
     def cancelled(self, model: str) -> None:
         """Count an answer that nobody waited for."""

@@ -1,8 +1,8 @@
 """Which engines are in memory: loaded when asked for, unloaded when idle or when another one needs the room, shared with circles."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ class _Resident:
     engine: Engine
     users: int = 0
     last_used: float = 0.0
+    is_watched: bool = False
 
 
 class Residency:
@@ -46,20 +47,24 @@ class Residency:
         resident = self._resident.get(settings)
         return resident.engine if resident else None
 
-    @asynccontextmanager
-    async def using(self, settings: EngineSettings) -> AsyncIterator[Engine]:
+    def using(self, settings: EngineSettings) -> AbstractAsyncContextManager[Engine]:
         """Hold an engine, loading it if need be; raises a `ModelFileError`, or `Overloaded` if others hold the memory it needs."""
+        return _Hold(self, settings)
+
+    async def take(self, settings: EngineSettings) -> "_Resident":
+        """Begin to use an engine."""
         resident = self._resident.get(settings)
         if resident is not None and not resident.engine.is_open:
             await self._unload(settings)
             resident = None
         resident = resident or await self._make_resident(settings)
         resident.users += 1
-        try:
-            yield resident.engine
-        finally:
-            resident.users -= 1
-            self._rest(settings, resident)
+        return resident
+
+    def give_back(self, settings: EngineSettings, resident: "_Resident") -> None:
+        """End a use."""
+        resident.users -= 1
+        self._rest(settings, resident)
 
     async def close(self) -> None:
         """Unload everything."""
@@ -95,20 +100,47 @@ class Residency:
     def _rest(self, settings: EngineSettings, resident: _Resident) -> None:
         """Note that a use ended, and unload the engine if none begins for long enough."""
         loop = asyncio.get_running_loop()
-        resident.last_used = noted = loop.time()
+        resident.last_used = loop.time()
+        if not resident.is_watched:
+            resident.is_watched = True
+            loop.call_later(self._unload_after_s, self._look, settings, resident)
 
-        def look() -> None:
-            if self._resident.get(settings) is resident and not resident.users and resident.last_used == noted:
-                task = asyncio.ensure_future(self._unload(settings))
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
-
-        loop.call_later(self._unload_after_s, look)
+    def _look(self, settings: EngineSettings, resident: _Resident) -> None:
+        """Unload an engine that nobody has used for long enough; look again later at one that was."""
+        resident.is_watched = False
+        if self._resident.get(settings) is not resident or resident.users:
+            return
+        loop = asyncio.get_running_loop()
+        left = resident.last_used + self._unload_after_s - loop.time()
+        if left > 0:
+            resident.is_watched = True
+            loop.call_later(left, self._look, settings, resident)
+            return
+        task = asyncio.ensure_future(self._unload(settings))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def _unload(self, settings: EngineSettings) -> None:
         resident = self._resident.pop(settings, None)
         if resident is not None:
             await resident.engine.close()
+
+
+class _Hold(AbstractAsyncContextManager[Engine]):
+    """An engine that is held."""
+
+    def __init__(self, residency: Residency, settings: EngineSettings) -> None:
+        self._residency = residency
+        self._settings = settings
+        self._resident: _Resident | None = None
+
+    async def __aenter__(self) -> Engine:
+        self._resident = await self._residency.take(self._settings)
+        return self._resident.engine
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._resident is not None
+        self._residency.give_back(self._settings, self._resident)
 
 
 class SeatEngines(EnginePool):

@@ -58,7 +58,7 @@ class Service:
         try:
             async with self.admission.room(deadline.at), aclosing(backend.generate(generation)) as parts:
                 while not is_over:
-                    part = await deadline.limit(parts)
+                    part = await deadline.limit(anext(parts))
                     if not has_begun:
                         has_begun = True
                         self.metrics.first_token(model, time.perf_counter() - began)

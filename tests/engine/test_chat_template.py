@@ -1,9 +1,13 @@
 """Chats become tokens by the model's own template, and no message can write a control token."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
 from support.gguf_models import CHATML, END, STRICT, WORDS
 
 from mallku.dialogue.message import Message
+from mallku.engine import chat_template
 from mallku.engine.chat_template import ChatTemplate, answer_opening
 from mallku.engine.decoder import Vocabulary
 from mallku.errors import RequestRefused
@@ -142,3 +146,43 @@ def test_what_a_template_writes_before_an_answer_is_told():
 
     assert answer_opening(opens, {}).endswith("assistant\n<think>\n")
     assert answer_opening("{{ raise_exception('no') }}", {}) == ""
+
+
+def test_a_layout_is_kept_for_the_roles_and_never_keeps_what_was_said():
+    kept = template(CHATML)
+    say = partial(kept.tokens, options={}, tokenize=characters)
+
+    first, again = say(chat("Hello", system="Sit.")), say(chat("Bye", system="Stand."))
+
+    assert shown(first) == laid_out(CHATML, chat("Hello", system="Sit."))
+    assert shown(again) == laid_out(CHATML, chat("Bye", system="Stand."))
+    assert shown(say(chat("One", "Two"), continues=True)) != shown(say(chat("One", "Two")))
+
+
+def test_a_kept_layout_goes_by_the_options_too():
+    kept = template("{{ messages[0].content }}{{ 'deep' if thinks else 'shallow' }}")
+
+    told = [shown(kept.tokens(chat("A"), {"thinks": thinks}, characters)) for thinks in (True, False, True)]
+
+    assert told == ["Adeep", "Ashallow", "Adeep"]
+
+
+def test_a_template_that_tells_the_time_is_laid_out_anew(monkeypatch):
+    days = iter(["Monday", "Tuesday"])
+    monkeypatch.setattr(chat_template, "datetime", SimpleNamespace(now=lambda: Clock(days)))
+    kept = template("{{ strftime_now('%A') }} {{ messages[0].content }}")
+
+    told = [shown(kept.tokens(chat("A"), {}, characters)) for _ in range(2)]
+
+    assert told == ["Monday A", "Tuesday A"]
+
+
+class Clock:
+    def __init__(self, days):
+        self._days = days
+
+    def astimezone(self):
+        return self
+
+    def strftime(self, _):
+        return next(self._days)
