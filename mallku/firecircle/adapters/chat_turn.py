@@ -142,8 +142,8 @@ class ChatTurn:
                         break
             for delta in answer.end(read_on=read_on):
                 yield delta
-        except ProtocolViolation as error:
-            error.partial_text = answer.text
+        except (ProtocolViolation, AnswerCutShort) as error:
+            error.partial_text = error.partial_text or answer.text
             if as_stream and not answer.pieces:
                 raise _SilentStreamError(error) from None
             raise
