@@ -34,6 +34,8 @@ _LITELLM: Final[Mapping[str, object]] = {"owned_by": "openai", "created": 1_677_
 """What LiteLLM's proxy says of every model, wherever it passes requests on to."""
 
 _TAILS: Final = ("/chat/completions", "/completions", "/models", "/embeddings")
+_MOST: Final = 10**12
+"""No server holds more tokens, or serves more at once; a larger number is a mistake."""
 _NOT_HERE: Final = frozenset({404, 405, 501})
 _KEY_WANTED: Final = frozenset({401, 403})
 _REDIRECTS: Final = range(300, 400)
@@ -161,10 +163,19 @@ def _listed(answer: "Answer") -> list[Mapping[str, Any]] | None:
     if answer.status != 200:  # noqa: PLR2004 - the one status that carries a list
         return None
     data = answer.json()
-    rows = data.get("data") if isinstance(data, dict) else data
+    rows = data.get("data", data.get("models")) if isinstance(data, dict) else data
     if rows is None and isinstance(data, dict) and "object" in data:
         rows = []
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else None
+    return [row for row in map(_row, rows) if row] if isinstance(rows, list) else None
+
+
+def _row(row: Any) -> Mapping[str, Any]:
+    """Return a row of a list with its name as `id`, or nothing where it has none; some makers write the bare name, or call it otherwise."""
+    named = {"id": row} if isinstance(row, str) else row
+    if not isinstance(named, dict):
+        return {}
+    name = next((named[key] for key in ("id", "name", "model") if isinstance(named.get(key), (str, int))), None)
+    return {} if name is None else {**named, "id": str(name)}
 
 
 def _facts(base_url: str, answer: "Answer", rows: list[Mapping[str, Any]], client: "GuardedClient") -> EndpointFacts:
@@ -174,7 +185,7 @@ def _facts(base_url: str, answer: "Answer", rows: list[Mapping[str, Any]], clien
         server=_kind(answer, rows, base_url),
         location=location,
         address=address,
-        models=tuple(_served(row) for row in rows if isinstance(row.get("id"), str)),
+        models=tuple({row["id"]: _served(row) for row in rows}.values()),
     )
 
 
@@ -188,7 +199,7 @@ def _kind(answer: "Answer", rows: list[Mapping[str, Any]], base_url: str) -> str
             return kind
     if "basehttp" in server:
         return "mlx-lm"
-    if rows and all(row.keys() <= {"id", "object"} for row in rows):
+    if rows and all(row.keys() == {"id", "object"} for row in rows):
         return "localai"
     if rows and all(row.get("owned_by") == row.get("id") for row in rows):
         return "tgi"
@@ -198,7 +209,7 @@ def _kind(answer: "Answer", rows: list[Mapping[str, Any]], base_url: str) -> str
 def _served(row: Mapping[str, Any]) -> ServedModel:
     meta, runner = _inner(row, "meta"), _inner(row, "dmr")
     status = row.get("status")
-    name = str(row["id"])
+    name = row["id"]
     labels = row.get("labels")
     return ServedModel(
         id=name,
@@ -206,7 +217,7 @@ def _served(row: Mapping[str, Any]) -> ServedModel:
             meta.get("n_ctx"), runner.get("context_window"), row.get("max_model_len"), row.get("context_window"), row.get("context_length")
         ),
         trained_window=_number(meta.get("n_ctx_train"), row.get("max_context_window"), row.get("max_context_length")),
-        embeds=row.get("type") in {"embedding", "embeddings"}
+        embeds=str(row.get("type")) in {"embedding", "embeddings"}
         or "embed" in name.lower()
         or (isinstance(labels, list) and ("embeddings" in labels or "reranking" in labels)),
         remote=row.get("recipe") == "cloud" or row.items() >= _LITELLM.items() or is_cloud_name(name),
@@ -271,14 +282,11 @@ def _with_props(facts: EndpointFacts, props: Any) -> EndpointFacts:
 
 
 def _with_instances(facts: EndpointFacts, data: Any) -> EndpointFacts:
-    rows = data.get("models", data.get("data")) if isinstance(data, dict) else None
-    if not isinstance(rows, list):
-        return facts
     windows: dict[str, int | None] = {}
     parallel: int | None = None
-    for row in rows:
-        for instance in row.get("loaded_instances") or ():
-            config = instance.get("config") or {}
+    for row in _rows(data, "models") or _rows(data, "data"):
+        for instance in _rows(row, "loaded_instances"):
+            config = _inner(instance, "config")
             for name in (instance.get("id"), row.get("key"), row.get("id")):
                 windows[str(name)] = _number(config.get("context_length"))
             parallel = _number(config.get("parallel")) or parallel
@@ -296,8 +304,8 @@ def _with_tags(facts: EndpointFacts, tags: Any, running: Any) -> EndpointFacts:
     return replace(facts, models=models)
 
 
-def _rows(data: Any) -> list[Mapping[str, Any]]:
-    rows = data.get("models") if isinstance(data, dict) else None
+def _rows(data: Any, field: str = "models") -> list[Mapping[str, Any]]:
+    rows = data.get(field) if isinstance(data, dict) else None
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
@@ -307,4 +315,9 @@ def _with_window(facts: EndpointFacts, data: Any, field: str) -> EndpointFacts:
 
 
 def _number(*values: Any) -> int | None:
-    return next((int(value) for value in values if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0), None)
+    """Return the first of the values that is a number of tokens or places; some servers write it as text."""
+    for value in values:
+        number = float(value) if isinstance(value, str) and value.isdecimal() else value
+        if isinstance(number, (int, float)) and not isinstance(number, bool) and 0 < number <= _MOST:
+            return int(number)
+    return None

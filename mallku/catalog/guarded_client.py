@@ -191,6 +191,8 @@ class GuardedClient:
             raise EndpointUnreachable(f"{url!r} is not a URL.", hint="Write it like `http://127.0.0.1:8080/v1`.") from error
         except httpx2.TransportError as error:
             raise transport_failure(error, url) from error
+        except httpx2.DecodingError as error:
+            raise _badly_compressed(url) from error
 
 
 class Answer:
@@ -232,9 +234,11 @@ async def bytes_of(response: httpx2.Response, url: str) -> AsyncIterator[bytes]:
     except httpx2.TransportError as error:
         raise transport_failure(error, url, reading=True) from error
     except httpx2.DecodingError as error:
-        raise ProtocolViolation(
-            f"The answer of {url} is compressed in a way it does not say.", hint="Check the server or relay."
-        ) from error
+        raise _badly_compressed(url) from error
+
+
+def _badly_compressed(url: str) -> ProtocolViolation:
+    return ProtocolViolation(f"The answer of {url} is compressed in a way it does not say.", hint="Check the server or relay.")
 
 
 def broke_off(error: BaseException | None) -> bool:

@@ -1,6 +1,7 @@
 """One chat completions answer as its bytes arrive: a stream of events, or a whole body where a server does not stream."""
 
 import json
+from codecs import BOM_UTF8
 from typing import Any, Final
 
 from mallku.dialogue.response import Delta, Usage
@@ -21,7 +22,7 @@ class ChatAnswer:
 
     def __init__(self, *, opened: bool = False, stop: tuple[str, ...] = ()) -> None:
         self._sse = SseReader()
-        self._body = b""
+        self._body = bytearray()
         self._half = ""
         self._channels = AnswerChannels(opened=opened)
         self._stop: Final = stop
@@ -31,6 +32,7 @@ class ChatAnswer:
         """Characters of content and reasoning so far."""
         self.finish = ""
         """The server's finish reason, or empty."""
+        self._unnamed_finish = ""
         self.usage: Usage | None = None
         """Token counts, or None."""
         self.model = ""
@@ -60,7 +62,7 @@ class ChatAnswer:
     @property
     def body(self) -> str:
         """What came, as text, where it was no event stream."""
-        return self._body.decode("utf-8", errors="replace")
+        return self._body.removeprefix(BOM_UTF8).decode("utf-8", errors="replace")
 
     def feed(self, data: bytes) -> list[Delta]:
         """Take bytes and return the deltas they complete."""
@@ -88,8 +90,9 @@ class ChatAnswer:
     def _event(self, event: bytes) -> list[Delta]:
         if self.ended or not event.strip():
             return []
-        if event.strip() == b"[DONE]":
+        if event.strip().upper() == b"[DONE]":
             self.ended = True
+            self.finish = self.finish or self._unnamed_finish
             return []
         return self._take(self._parsed(event))
 
@@ -117,7 +120,7 @@ class ChatAnswer:
         if problem := error_inside(data):
             self.error = self.error or problem
             return []
-        chunk = read_chunk(data)
+        chunk = read_chunk(data, begun=self.pieces > 0)
         self._note(chunk)
         out: list[Delta] = []
         if chunk.reasoning:
@@ -140,6 +143,8 @@ class ChatAnswer:
     def _note(self, chunk: Chunk) -> None:
         self.had_choices = self.had_choices or chunk.has_choices
         self.finish = chunk.finish or self.finish
+        if chunk.has_choices:
+            self._unnamed_finish = "unknown" if chunk.ends_unnamed else ""
         self.usage = chunk.usage or self.usage
         self.model = chunk.model or self.model
 

@@ -25,6 +25,7 @@ ErrorKind = Literal[
 """What kind of trouble an error is; `shared memory full` means that requests running together exhausted one KV pool."""
 
 _TEXT_KEPT: Final = 300
+_MOST_DIGITS: Final = 12
 
 _OVERFLOW: Final = re.compile(
     r"exceed_context_size|context_length_exceeded|maximum context length|exceeds? the (?:available )?context (?:size|window|length)"
@@ -123,7 +124,12 @@ def error_inside(data: Any) -> str:
     """Return the error that a body with status 200 or a stream event carries, as JSON text; empty if it carries none."""
     if not isinstance(data, dict):
         return ""
-    failed = data.get("error") or data.get("error_code") or data.get("object") == "error" or (data.get("detail") and "choices" not in data)
+    error = data.get("error")
+    if isinstance(error, dict) and "choices" in data and not any(error.values()):
+        error = None  # a form with nothing filled in
+    failed = error or data.get("error_code") or data.get("object") == "error"
+    if not failed and "choices" not in data:
+        failed = data.get("detail") or isinstance(data.get("message"), str)
     return json.dumps(data) if failed else ""
 
 
@@ -223,6 +229,6 @@ def _figures(data: Any, text: str) -> tuple[int | None, int | None]:
 
 def _first_number(patterns: tuple[re.Pattern[str], ...], text: str) -> int | None:
     for pattern in patterns:
-        if found := pattern.search(text):
+        if (found := pattern.search(text)) and len(found.group(1)) <= _MOST_DIGITS:
             return int(found.group(1))
     return None

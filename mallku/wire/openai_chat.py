@@ -7,6 +7,7 @@ stand in the text, because servers drop or refuse everything else.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 from mallku.dialogue.prompt import GenerationSettings, JsonSchema, Prompt
@@ -42,6 +43,8 @@ class Chunk:
     """New text that the server marked as reasoning."""
     finish: str = ""
     """The server's finish reason, or empty."""
+    ends_unnamed: bool = False
+    """Whether it says nothing and gives an empty text as its reason: so some end an answer, if the end mark follows."""
     usage: Usage | None = None
     """Token counts, or None."""
     model: str = ""
@@ -81,8 +84,8 @@ def optional_fields(body: Mapping[str, Any]) -> frozenset[str]:
     return OPTIONAL_FIELDS & body.keys()
 
 
-def read_chunk(data: Any) -> Chunk:
-    """Read one event of a stream, or a whole answer; everything in it may be missing or null."""
+def read_chunk(data: Any, *, begun: bool = False) -> Chunk:
+    """Read one event of a stream that has begun to speak or not, or a whole answer; everything in it may be missing or null."""
     if not isinstance(data, dict):
         return Chunk()
     choices = data.get("choices")
@@ -91,8 +94,7 @@ def read_chunk(data: Any) -> Chunk:
     usage = read_usage(data.get("usage"))
     if choice is None:
         return Chunk(usage=usage, model=model if isinstance(model, str) else "")
-    said = choice.get("delta") or choice.get("message") or {}
-    said = said if isinstance(said, dict) else {}
+    said = _said(choice, begun=begun)
     text, thought = _content(said.get("content", choice.get("text")))
     marked = said.get("reasoning_content") or said.get("reasoning") or said.get("thinking")
     finish = choice.get("finish_reason")
@@ -100,6 +102,7 @@ def read_chunk(data: Any) -> Chunk:
         text=text,
         reasoning=(marked if isinstance(marked, str) else "") + thought,
         finish=finish if isinstance(finish, str) else "",
+        ends_unnamed=finish == "" and not text and not marked,
         usage=usage,
         model=model if isinstance(model, str) else "",
         has_choices=True,
@@ -157,6 +160,13 @@ def _reasoning_fields(effort: str, dialect: Dialect) -> dict[str, Any]:
     return {}
 
 
+def _said(choice: Mapping[str, Any], *, begun: bool) -> Mapping[str, Any]:
+    """Return what a choice says: the news of a stream, or a whole message; some repeat the whole beside the last, empty news."""
+    news = choice.get("delta")
+    said = news if news or (begun and isinstance(news, dict)) else choice.get("message")
+    return said if isinstance(said, dict) else {}
+
+
 def _content(content: Any) -> tuple[str, str]:
     """Return public text and reasoning of a content field, which may be a list of typed parts."""
     if isinstance(content, str):
@@ -177,4 +187,4 @@ def _content(content: Any) -> tuple[str, str]:
 
 
 def _count(value: Any) -> int | None:
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 else None
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < inf else None

@@ -33,6 +33,8 @@ class Reply:
     before_s: float = 0.0
     cut: bool = False
     hang: bool = False
+    head: bytes = b""
+    """Head of the answer as it stands on the wire, in place of the usual one; the body then follows as it is, and the connection closes."""
 
 
 Handler = Callable[[Asked], Reply | Awaitable[Reply]]
@@ -153,6 +155,11 @@ class StandIn:
             writer.transport.abort()
             return False
         pieces = [reply.body] if isinstance(reply.body, bytes) else reply.body
+        if reply.head:
+            for piece in (reply.head, *pieces):
+                writer.write(piece)
+                await writer.drain()
+            return False
         head = [
             f"HTTP/1.1 {reply.status} X",
             f"content-type: {reply.kind}",

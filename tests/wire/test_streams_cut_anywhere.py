@@ -27,6 +27,10 @@ STREAMS = {
         DONE,
     ],
     "null parts": [b'data: {"choices":[{"delta":null}]}\n\n', b'data: {"choices":null}\n\n', chunk("Ja."), b"data: \n\n"],
+    "lone returns": [piece.replace(b"\n", b"\r") for piece in (chunk("Ja "), chunk("doch."), chunk(finish="stop"), DONE)],
+    "a byte order mark and no blank lines": [b"\xef\xbb\xbf", *(piece[:-1] for piece in (chunk("Ja "), chunk(finish="stop"), DONE))],
+    "one event on several lines": [b'data: {"choices":\ndata: [{"delta":\r\ndata: {"content":"Ja"}\n', b"data: }]}\n\n", DONE],
+    "an empty reason": [chunk("Ja.", finish=""), chunk(finish=""), DONE],
     "an error at the end": [chunk("Ja"), b'data: {"error": {"message": "crashed"}}\n\n'],
     "a whole body": [json.dumps({"choices": [{"message": {"content": "Ja <think>x</think>doch."}, "finish_reason": "stop"}]}).encode()],
 }
@@ -81,7 +85,7 @@ def anything(lot, depth=4):
     """Any JSON at all, made of the names that mean something here."""
     kind = lot.randrange(8 if depth else 5)
     if kind < 5:
-        return lot.choice([None, True, -1, 1e308, "", "Ja", "<think>", "\ud83d", "stop"])
+        return lot.choice([None, True, -1, 1e308, float("inf"), "", "Ja", "<think>", "\ud83d", "stop"])
     if kind == 5:
         return [anything(lot, depth - 1) for _ in range(lot.randrange(4))]
     return {lot.choice(NAMES): anything(lot, depth - 1) for _ in range(lot.randrange(5))}

@@ -128,12 +128,13 @@ class DirectConnection:
     async def _pieces(self, response: "aiohttp.ClientResponse") -> AsyncIterator[bytes]:
         """Yield the body as it comes; a connection that breaks becomes one of our errors."""
         import aiohttp
+        from aiohttp.http_exceptions import ContentEncodingError
 
         try:
             while piece := await response.content.readany():
                 yield piece
         except aiohttp.ClientError as error:
-            if isinstance(error.__cause__, aiohttp.http_exceptions.ContentEncodingError):
+            if isinstance(error.__cause__, ContentEncodingError):
                 raise ProtocolViolation(
                     f"The answer of {self._url} is compressed in a way it does not say.", hint="Check the server or relay."
                 ) from error
@@ -152,6 +153,10 @@ class DirectConnection:
             case aiohttp.ClientConnectorError():
                 self.lost = True
                 return EndpointUnreachable(f"Nothing answers at {self._url}.", hint="Start the server, or check host and port.")
+            case aiohttp.ClientResponseError():
+                # its parser declined what came
+                why = " ".join(error.message.split())[:200]
+                return ProtocolViolation(f"{self._url} answered with broken HTTP: {why}.", hint="Check the server or relay.")
             case _:
                 return EndpointUnreachable(
                     f"The connection to {self._url} broke off before an answer came.", hint="Look into the server's log."
