@@ -1,6 +1,7 @@
 """The seam to the engine: one interface, whether llama.cpp runs on a thread here or in a child process."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from mallku.dialogue.message import Message
@@ -15,7 +16,8 @@ class Engine(Protocol):
 
     Contract:
 
-    * `generate` yields `TextPiece`s and then, once and last, an `EngineResult` whose text is their concatenation.
+    * `generate` yields `TextPiece`s and then, once and last, an `EngineResult` whose text is their concatenation; of a request that
+      `is_whole`, the `EngineResult` only.
     * Any number of `generate` calls may run at once; what their prompts have in common is computed once, and they decode together.
     * Closing the iterator or cancelling the task stops the work within one decode step and frees its memory.
     * A prompt that can never fit raises `ContextOverflow` before anything is computed; one that does not fit now waits its turn.
@@ -66,7 +68,7 @@ class Engine(Protocol):
 
 async def whole_result(engine: Engine, request: EngineRequest) -> EngineResult:
     """Run `generate` to its end and return the `EngineResult`."""
-    async for part in engine.generate(request):
+    async for part in engine.generate(replace(request, is_whole=True)):
         if isinstance(part, EngineResult):
             return part
     msg = "the engine's stream ended without a result"

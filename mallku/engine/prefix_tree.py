@@ -78,11 +78,15 @@ class PrefixTree:
         open_nodes = [self._root]
         while open_nodes:
             node = open_nodes.pop()
-            first = wanted[node.end] if node.end < len(wanted) else None
+            if node.end >= len(wanted):
+                continue
+            first = wanted[node.end]
             for child in node.children:
                 # many residents may go apart here: most are told by their first token
-                common = _common_length(child.tokens, wanted, child.start) if child.tokens[0] == first else 0
-                if common and (best is None or child.start + common > best.length):
+                if child.tokens[0] != first:
+                    continue
+                common = _common_length(child.tokens, wanted, child.start)
+                if best is None or child.start + common > best.length:
                     best = Match(min(child.sequences), child.start + common)
                 if common == len(child.tokens):
                     open_nodes.append(child)

@@ -59,6 +59,8 @@ class EngineRequest:
     """The answer follows this GBNF grammar; not together with `schema`."""
     logprobs: int | None = None
     """Report this many alternatives for every token, with log probabilities; 0 reports the chosen token only."""
+    is_whole: bool = False
+    """Whether nobody reads along: then the `EngineResult` is all that comes."""
     ignores_end: bool = False
     """Go on where the model would end its answer, up to `max_tokens`; for measuring."""
     template_options: Mapping[str, Any] = field(default_factory=dict)

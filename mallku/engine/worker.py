@@ -317,7 +317,7 @@ class Worker:
             self._finish(progress, "length", new)
         else:
             self._planner.accept(job.ticket, token)
-            if new:
+            if new and not job.request.is_whole:
                 self._tell(job, self._piece(progress, new))
 
     def _piece(self, progress: _Progress, text: str) -> TextPiece:
@@ -340,7 +340,7 @@ class Worker:
         self._planner.finish(job.ticket)
         self._decoder.free_sampler(progress.sampler)
         del self._jobs[job.ticket]
-        if text or progress.told_logprobs < len(progress.logprobs):
+        if not job.request.is_whole and (text or progress.told_logprobs < len(progress.logprobs)):
             self._tell(job, self._piece(progress, text))
         result = EngineResult(
             text=progress.assembly.text,

@@ -1,7 +1,7 @@
 """Answers of Anthropic's protocol: whole messages, and the events of a stream."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -56,11 +56,11 @@ class MessageAnswer:
             "usage": usage,
         }
 
-    async def whole(self, parts: AsyncIterator[Piece | Outcome]) -> dict[str, Any]:
+    def whole(self, parts: Iterable[Piece | Outcome]) -> dict[str, Any]:
         """Gather the parts into one message."""
         content: list[dict[str, Any]] = []
         outcome = Outcome()
-        async for part in parts:
+        for part in parts:
             if isinstance(part, Outcome):
                 outcome = part
             elif part.channel == "text":

@@ -1,8 +1,5 @@
 """The routes of Anthropic's protocol: messages and their token counts."""
 
-from contextlib import aclosing
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 
 from mallku.server.anthropic_answer import MessageAnswer
@@ -27,19 +24,13 @@ def anthropic_router(service: Service) -> APIRouter:
             raise Refusal(400, message, code="unsupported_parameter", param="messages")
         service.check(backend, generation)
         shows = body.shows_thinking or (backend.card.owner == "circle" and body.thinking is None)
-        parts = service.answer(backend, generation)
         if body.stream:
             known = "tokenize" in backend.abilities
             counted = await unless_left(request, service.limited(backend.count_tokens(body.chat))) if known else 0
             answer = MessageAnswer(model=backend.card.id, shows_thinking=shows, input_tokens=counted)
-            return streamed(answer.events(parts), model=backend.card.id)
+            return streamed(answer.events(service.answer(backend, generation)), model=backend.card.id)
         answer = MessageAnswer(model=backend.card.id, shows_thinking=shows)
-
-        async def whole() -> dict[str, Any]:
-            async with aclosing(parts):
-                return await answer.whole(parts)
-
-        return JsonResponse(await unless_left(request, whole()))
+        return JsonResponse(answer.whole(await unless_left(request, service.whole(backend, generation))))
 
     @router.post("/messages/count_tokens", summary="Count the tokens of a conversation", response_class=Response)
     @service.shortcuts.post("/v1/messages/count_tokens", CountRequest)

@@ -81,9 +81,7 @@ def create_app(settings: ServerSettings | None = None, *, roster: Roster | None 
 
 
 def _add_own_routes(app: FastAPI, service: Service) -> None:
-    @app.get("/health", tags=["server"], summary="Whether the server answers", response_class=Response)
-    @service.shortcuts.get("/health")
-    async def health() -> Response:
+    def state() -> Response:
         loaded = [backend for backend in service.roster.backends if backend.is_loaded]
         named = next(iter(loaded), service.roster.default)
         return JsonResponse(
@@ -94,6 +92,12 @@ def _add_own_routes(app: FastAPI, service: Service) -> None:
                 "uptime_seconds": round(time.time() - service.started, 3),
             }
         )
+
+    service.shortcuts.get("/health", state)
+
+    @app.get("/health", tags=["server"], summary="Whether the server answers", response_class=Response)
+    async def health() -> Response:
+        return state()
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

@@ -136,6 +136,8 @@ class Outcome:
     """Functions that the model wants called."""
     stop_text: str | None = None
     """The text of `stop` that ended it, where the backend knows."""
+    first_token_s: float | None = None
+    """Seconds from the request to its first token, where the backend measured them."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Facts that only this kind of model has, such as a deliberation's id; they stand in the response under `mallku`."""
 

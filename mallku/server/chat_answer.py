@@ -1,7 +1,7 @@
 """Chat answers of OpenAI's protocol: whole, and as chunks of a stream."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -81,10 +81,10 @@ class ChatAnswer:
         self._with_usage = with_usage
         self._frames: dict[tuple[int, str], tuple[bytes, bytes]] = {}
 
-    async def whole(self, parts: AsyncIterator[Part]) -> dict[str, Any]:
+    def whole(self, parts: Iterable[Part]) -> dict[str, Any]:
         """Gather the parts into one `chat.completion`."""
         choices = [_Choice() for _ in range(self._count)]
-        async for index, part in parts:
+        for index, part in parts:
             choice = choices[index]
             if isinstance(part, Outcome):
                 choice.outcome = part

@@ -57,11 +57,12 @@ class CircleBackend:
     def __init__(self, circle: ServedCircle, deliberations: Deliberations) -> None:
         self._circle = circle
         self._deliberations = deliberations
+        self._card = ModelCard(id=f"{PREFIX}{circle.name}", owner="circle", facts={"description": circle.description})
 
     @property
     def card(self) -> ModelCard:
         """What is known about the circle."""
-        return ModelCard(id=f"{PREFIX}{self._circle.name}", owner="circle", facts={"description": self._circle.description})
+        return self._card
 
     @property
     def abilities(self) -> frozenset[Ability]:

@@ -4,7 +4,7 @@ import array
 import base64
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -135,15 +135,10 @@ def completion_router(service: Service) -> APIRouter:
         count = body.n or 1
         refuse_many(backend, count)
         answer = _CompletionAnswer(backend.card.id, body, count * len(generations))
-        parts = service.batch(backend, [generation for generation in generations for _ in range(count)])
+        wanted = [generation for generation in generations for _ in range(count)]
         if body.stream:
-            return streamed(answer.events(parts), model=backend.card.id)
-
-        async def whole() -> dict[str, Any]:
-            async with aclosing(parts):
-                return await answer.whole(parts, count)
-
-        return JsonResponse(await unless_left(request, whole()))
+            return streamed(answer.events(service.batch(backend, wanted)), model=backend.card.id)
+        return JsonResponse(answer.whole(await unless_left(request, service.wholes(backend, wanted)), count))
 
     @router.post("/embeddings", summary="Turn texts into vectors", response_class=Response)
     @service.shortcuts.post("/v1/embeddings", EmbeddingRequest)
@@ -195,11 +190,11 @@ class _CompletionAnswer:
         self._echo = [echoed[index * len(echoed) // count] for index in range(count)]
         self._length = [0] * count
 
-    async def whole(self, parts: AsyncGenerator[Part, None], answers: int) -> dict[str, Any]:
+    def whole(self, parts: Iterable[Part], answers: int) -> dict[str, Any]:
         texts = [[echo] for echo in self._echo]
         choices: list[list[TokenChoice]] = [[] for _ in texts]
         outcomes = [Outcome()] * len(texts)
-        async for index, part in parts:
+        for index, part in parts:
             if isinstance(part, Outcome):
                 outcomes[index] = part
             else:

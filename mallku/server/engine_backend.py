@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, cast
 
 from mallku.dialogue.message import Message
@@ -117,16 +118,22 @@ class EngineBackend:
     async def generate(self, generation: Generation) -> AsyncGenerator[Piece | Outcome, None]:
         """Generate by the engine, private reasoning apart from the answer."""
         request = self._request(generation)
-        reader = _Reader(generation, self._model.traits.place(request.template_options))
-        async with self._residency.using(self._model.settings) as engine, aclosing(_fitted(engine, request)) as parts:
-            async for part in parts:
-                if isinstance(part, EngineResult):
-                    for piece in reader.end():
-                        yield piece
-                    yield reader.outcome(part)
+        reader = _Reader(generation, self._model.traits.place(request.template_options), is_whole=request.is_whole)
+        async with self._residency.using(self._model.settings) as engine:
+            while True:
+                try:
+                    async with aclosing(_stream(engine, request)) as parts:
+                        async for part in parts:
+                            for piece in reader.read(part):
+                                yield piece
+                except ContextOverflow as error:
+                    # an answer limit beyond the window is taken as the rest of the window, as other servers do
+                    left = _left(error, request)
+                    if left < 1:
+                        raise
+                    request = replace(request, max_tokens=left)
                 else:
-                    for piece in reader.add(part):
-                        yield piece
+                    return
 
     async def count_tokens(self, messages: Sequence[Message]) -> int:
         """Count as the model's template lays the chat out."""
@@ -163,6 +170,8 @@ class EngineBackend:
             grammar=generation.grammar,
             logprobs=generation.logprobs,
             template_options=self._template_options(generation),
+            # what a token's probability belongs to, speech or reasoning, is only known piece by piece
+            is_whole=generation.is_whole and generation.logprobs is None,
         )
 
     def _template_options(self, generation: Generation) -> dict[str, Any]:
@@ -190,36 +199,43 @@ def level_of(temperature: float | None) -> str:
 class _Reader:
     """Reads what the engine writes: reasoning, speech and tool calls."""
 
-    def __init__(self, generation: Generation, place: ReasoningPlace) -> None:
+    def __init__(self, generation: Generation, place: ReasoningPlace, *, is_whole: bool = False) -> None:
         is_formed = generation.schema is not None or generation.grammar is not None or generation.tool_choice == "required"
         # A lone closing tag makes reasoning of all before it: where that may come, or nobody reads along, the text waits for it.
         may_open = generation.is_whole or place == "unknown"
         channels = AnswerChannels(opened=may_open and not generation.continues, inside=place == "inside" and not generation.continues)
         self._channels = channels if generation.messages and not is_formed else None
         self._calls = splitter_for(generation)
+        self._is_whole = is_whole
 
-    def add(self, part: TextPiece) -> list[Piece]:
+    def read(self, part: TextPiece | EngineResult) -> list[Piece | Outcome]:
         """Return what is certain now."""
-        deltas = self._channels.add_text(part.text) if self._channels else [Delta(text=part.text)]
-        choices = tuple(map(_choice, part.logprobs))
+        if isinstance(part, TextPiece):
+            return [*self._add(part.text, part.logprobs)]
+        unread = self._add(part.text) if self._is_whole else []
+        return [*unread, *self._end(), self._outcome(part)]
+
+    def _add(self, text: str, logprobs: Sequence[TokenLogprob] = ()) -> list[Piece]:
+        deltas = self._channels.add_text(text) if self._channels else [Delta(text=text)]
         pieces = self._pieces(deltas)
-        if not choices:
+        if not logprobs:
             return pieces
         first, *others = pieces or [Piece(text="")]
-        return [replace(first, logprobs=choices), *others]
+        return [replace(first, logprobs=tuple(map(_choice, logprobs))), *others]
 
-    def end(self) -> list[Piece]:
+    def _end(self) -> list[Piece]:
         """Return what was held back."""
         pieces = self._pieces(self._channels.finish() if self._channels else [])
         held = self._calls.finish() if self._calls else ""
         return [*pieces, Piece(text=held)] if held else pieces
 
-    def outcome(self, result: EngineResult) -> Outcome:
+    def _outcome(self, result: EngineResult) -> Outcome:
         """Return the end of the answer."""
         usage = Usage(prompt_tokens=result.prompt_tokens, cached_tokens=result.shared_tokens, completion_tokens=result.completion_tokens)
         calls = tool_calls(self._calls.calls or harmony_calls(result.text)) if self._calls else ()
         finish: Finish = "tool_calls" if calls else "length" if result.end_reason == "length" else "stop"
-        return Outcome(finish=finish, usage=usage, tool_calls=calls, stop_text=result.stop_text if finish == "stop" else None)
+        stop_text = result.stop_text if finish == "stop" else None
+        return Outcome(finish=finish, usage=usage, tool_calls=calls, stop_text=stop_text, first_token_s=result.first_token_s)
 
     def _pieces(self, deltas: Sequence[Delta]) -> list[Piece]:
         pieces = []
@@ -230,21 +246,8 @@ class _Reader:
         return pieces
 
 
-async def _fitted(engine: Engine, request: EngineRequest) -> AsyncGenerator[TextPiece | EngineResult, None]:
-    """Generate; an answer limit beyond the window is taken as the rest of the window, as other servers do."""
-    while True:
-        stream = cast("AsyncGenerator[TextPiece | EngineResult, None]", engine.generate(request))
-        try:
-            async with aclosing(stream):
-                async for part in stream:
-                    yield part
-        except ContextOverflow as error:
-            left = _left(error, request)
-            if left < 1:
-                raise
-            request = replace(request, max_tokens=left)
-        else:
-            return
+def _stream(engine: Engine, request: EngineRequest) -> AsyncGenerator[TextPiece | EngineResult, None]:
+    return cast("AsyncGenerator[TextPiece | EngineResult, None]", engine.generate(request))
 
 
 def _left(error: ContextOverflow, request: EngineRequest) -> int:
@@ -255,12 +258,19 @@ def _left(error: ContextOverflow, request: EngineRequest) -> int:
     return left if left < request.max_tokens else 0
 
 
+_SAMPLING_NAMES: Final = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "presence_penalty", "frequency_penalty", "seed")
+_given: Final = attrgetter(*_SAMPLING_NAMES)
+
+
 def _sampling(generation: Generation) -> Sampling:
     """Return the engine's sampling; what was not given keeps the engine's default."""
-    names = ("temperature", "top_p", "top_k", "min_p", "repeat_penalty", "presence_penalty", "frequency_penalty", "seed")
-    given = {name: getattr(generation, name) for name in names}
-    bias = tuple((generation.logit_bias or {}).items())
-    return Sampling(logit_bias=bias, **{name: value for name, value in given.items() if value is not None})
+    return _kept_sampling(_given(generation), tuple((generation.logit_bias or {}).items()))
+
+
+@lru_cache(maxsize=64)
+def _kept_sampling(given: tuple[Any, ...], bias: tuple[tuple[int, float], ...]) -> Sampling:
+    values = {name: value for name, value in zip(_SAMPLING_NAMES, given, strict=True) if value is not None}
+    return Sampling(logit_bias=bias, **values)
 
 
 def _choice(token: TokenLogprob) -> TokenChoice:

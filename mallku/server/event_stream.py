@@ -1,7 +1,7 @@
 """Server-sent events, and the watch for a client that goes away: its request's work is cancelled at once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, Final, TypeVar
 
@@ -18,6 +18,12 @@ _Got = TypeVar("_Got")
 DONE: Final = b"data: [DONE]\n\n"
 """Ends a stream of OpenAI's chat and completions protocols."""
 
+WHEN_LEFT: Final = "mallku.when_left"
+"""Where a request's scope may have a `WhenLeft`; without one, the client's leaving is waited for as ASGI has it."""
+
+WhenLeft = Callable[[Callable[[], None] | None], None]
+"""Takes what is called when the client goes away, in place of what was given before; None is nothing."""
+
 _TURNS: Final = 32
 """Events after which others get their turn, the news that the client has left included: backend and client may never keep us waiting."""
 
@@ -33,21 +39,33 @@ def event(data: Any, *, name: str = "", id: str = "") -> bytes:  # noqa: A002 - 
 class _Leaving:
     """Watches for the client's going away, and then cancels the task that answers it."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive) -> None:
         self.has_happened = False
         self._answering = asyncio.current_task()
-        self._watch = asyncio.ensure_future(_left(receive))
-        self._watch.add_done_callback(self._act)
+        self._tells: WhenLeft | None = scope.get(WHEN_LEFT)
+        self._watch: asyncio.Future[None] | None = None
+        if self._tells is not None:
+            self._tells(self._act)
+        else:
+            self._watch = asyncio.ensure_future(_left(receive))
+            self._watch.add_done_callback(self._see)
 
-    def _act(self, watch: "asyncio.Future[None]") -> None:
-        if not watch.cancelled() and watch.exception() is None and self._answering is not None:
+    def _see(self, watch: "asyncio.Future[None]") -> None:
+        if not watch.cancelled() and watch.exception() is None:
+            self._act()
+
+    def _act(self) -> None:
+        if self._answering is not None:
             self.has_happened = True
             self._answering.cancel()
 
     def stop(self) -> None:
         """Watch no more."""
         self._answering = None
-        self._watch.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._tells is not None:
+            self._tells(None)
 
     def is_the_reason(self) -> bool:
         """Tell whether a cancellation that arrived is this one, and take it back; others go on."""
@@ -62,7 +80,7 @@ async def _left(receive: Receive) -> None:
 
 async def unless_left(request: Request, work: Coroutine[Any, Any, _Got]) -> _Got:
     """Await `work`; if the client goes away first, cancel it and raise."""
-    leaving = _Leaving(request.receive)
+    leaving = _Leaving(request.scope, request.receive)
     try:
         return await work
     except asyncio.CancelledError:
@@ -83,9 +101,9 @@ class EventStream(Response):
         del self.headers["content-length"]
         self._events = events
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the events end or the client leaves. An error before the first event is raised; nothing has been sent then."""
-        leaving = _Leaving(receive)
+        leaving = _Leaving(scope, receive)
         try:
             await self._write(send)
         except asyncio.CancelledError:

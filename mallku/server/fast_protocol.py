@@ -3,14 +3,15 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from mallku.server.client_limits import ClientLimits
 from mallku.server.errors import Refusal
 from mallku.server.plain_protocol import PlainProtocol
+from mallku.server.short_way import ShortWay
 
 
-class FastProtocol(ClientLimits, HttpToolsProtocol):
+class FastProtocol(ClientLimits, ShortWay):
     """uvicorn's protocol over httptools, with the limit on heads that llhttp lacks."""
 
     _head_bytes = 0
@@ -24,7 +25,10 @@ class FastProtocol(ClientLimits, HttpToolsProtocol):
     @property
     def is_waiting(self) -> bool:
         """Whether the head of a request is awaited."""
-        return self._is_in_head or not self._has_asked or self.cycle.response_complete
+        if self._taken is not None:
+            return False
+        cycle: RequestResponseCycle | None = self.cycle
+        return self._is_in_head or not self._has_asked or cycle is None or cycle.response_complete
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless a head grows beyond its limit: the parser would keep it all."""

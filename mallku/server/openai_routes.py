@@ -1,15 +1,15 @@
 """The routes of OpenAI's protocol: models and chat."""
 
-from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from mallku.server.backend import Backend
+from mallku.server.backend import Backend, ModelCard
 from mallku.server.chat_answer import ChatAnswer
 from mallku.server.chat_request import ChatRequest
 from mallku.server.event_stream import streamed, unless_left
-from mallku.server.json_response import JsonResponse
+from mallku.server.json_response import JsonResponse, compact
+from mallku.server.roster import Roster
 from mallku.server.service import Service, refuse_many
 
 
@@ -17,10 +17,12 @@ def openai_router(service: Service) -> APIRouter:
     """Return the routes."""
     router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
+    listing = ModelList(service.roster)
+    service.shortcuts.get("/v1/models", listing.response)
+
     @router.get("/models", summary="List the models", response_class=Response)
-    @service.shortcuts.get("/v1/models")
     async def models() -> Response:
-        return JsonResponse({"object": "list", "data": [model_data(backend) for backend in service.roster.backends]})
+        return listing.response()
 
     @router.get("/models/{model:path}", summary="One model", response_class=Response)
     async def model(model: str) -> Response:
@@ -34,24 +36,39 @@ def openai_router(service: Service) -> APIRouter:
         service.check(backend, generation)
         count = body.n or 1
         refuse_many(backend, count)
+        card = backend.card
         answer = ChatAnswer(
-            model=backend.card.id,
+            model=card.id,
             count=count,
             with_logprobs=bool(body.logprobs),
-            with_reasoning=bool(body.include_reasoning) or backend.card.owner == "circle",
+            with_reasoning=bool(body.include_reasoning) or card.owner == "circle",
             with_usage=bool(body.stream_options and body.stream_options.include_usage),
         )
-        parts = service.answers(backend, generation, count)
         if body.stream:
-            return streamed(answer.events(parts), model=backend.card.id)
-
-        async def whole() -> dict[str, Any]:
-            async with aclosing(parts):
-                return await answer.whole(parts)
-
-        return JsonResponse(await unless_left(request, whole()))
+            return streamed(answer.events(service.answers(backend, generation, count)), model=card.id)
+        return JsonResponse(answer.whole(await unless_left(request, service.wholes(backend, [generation] * count))))
 
     return router
+
+
+class ModelList:
+    """The list of all models, of which only those entries are written anew that changed."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+        self._written: dict[str, tuple[ModelCard, bool, bytes]] = {}
+
+    def response(self) -> Response:
+        """Return the list."""
+        entries = b",".join(map(self._entry, self._roster.backends))
+        return JsonResponse(None, written=b'{"object":"list","data":[%s]}' % entries)
+
+    def _entry(self, backend: Backend) -> bytes:
+        card, is_loaded = backend.card, backend.is_loaded
+        known = self._written.get(card.id)
+        if known is None or known[0] is not card or known[1] is not is_loaded:
+            known = self._written[card.id] = (card, is_loaded, compact(model_data(backend)))
+        return known[2]
 
 
 def model_data(backend: Backend) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Answers of OpenAI's responses protocol: whole, and as the events of a stream."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -40,10 +40,10 @@ class ResponsesAnswer:
         self._sequence = 0
         self._text = ""
 
-    async def whole(self, parts: AsyncIterator[Piece | Outcome]) -> dict[str, Any]:
+    def whole(self, parts: Iterable[Piece | Outcome]) -> dict[str, Any]:
         """Gather the parts into one response."""
         outcome = Outcome()
-        async for part in parts:
+        for part in parts:
             if isinstance(part, Outcome):
                 outcome = part
             else:

@@ -1,8 +1,5 @@
 """The route of OpenAI's responses protocol."""
 
-from contextlib import aclosing
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 
 from mallku.server.event_stream import streamed, unless_left
@@ -24,14 +21,8 @@ def responses_router(service: Service) -> APIRouter:
         service.check(backend, generation)
         shows = body.shows_reasoning or backend.card.owner == "circle"
         answer = ResponsesAnswer(body, model=backend.card.id, shows_reasoning=shows)
-        parts = service.answer(backend, generation)
         if body.stream:
-            return streamed(answer.events(parts), model=backend.card.id)
-
-        async def whole() -> dict[str, Any]:
-            async with aclosing(parts):
-                return await answer.whole(parts)
-
-        return JsonResponse(await unless_left(request, whole()))
+            return streamed(answer.events(service.answer(backend, generation)), model=backend.card.id)
+        return JsonResponse(answer.whole(await unless_left(request, service.whole(backend, generation))))
 
     return router

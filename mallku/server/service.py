@@ -59,11 +59,13 @@ class Service:
             async with self.admission.room(deadline.at), aclosing(backend.generate(generation)) as parts:
                 while not is_over:
                     part = await deadline.limit(anext(parts))
-                    if not has_begun:
-                        has_begun = True
-                        self.metrics.first_token(model, time.perf_counter() - began)
                     if isinstance(part, Outcome):
                         is_over = True
+                    if not has_begun and (is_over or not generation.is_whole):
+                        has_begun = True
+                        measured = part.first_token_s if isinstance(part, Outcome) and generation.is_whole else None
+                        self.metrics.first_token(model, time.perf_counter() - began if measured is None else measured)
+                    if isinstance(part, Outcome):
                         self.metrics.used(model, part.usage)
                     yield part
         except TimeoutError as error:
@@ -73,6 +75,18 @@ class Service:
             deadline.stop()
             if not is_over:
                 self.metrics.cancelled(model)
+
+    async def whole(self, backend: Backend, generation: Generation) -> list[Piece | Outcome]:
+        """Generate to the end within the limits and return all parts."""
+        async with aclosing(self.answer(backend, generation)) as parts:
+            return [part async for part in parts]
+
+    async def wholes(self, backend: Backend, generations: list[Generation]) -> list[tuple[int, Piece | Outcome]]:
+        """Run generations at once to their ends and return all parts, each with the index of its generation."""
+        if len(generations) == 1:
+            return [(0, part) for part in await self.whole(backend, generations[0])]
+        async with aclosing(self.batch(backend, generations)) as parts:
+            return [part async for part in parts]
 
     def answers(self, backend: Backend, generation: Generation, count: int) -> AsyncGenerator[tuple[int, Piece | Outcome], None]:
         """Generate `count` answers to one prompt at once, each part with the index of its answer."""

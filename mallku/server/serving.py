@@ -49,7 +49,7 @@ def uvicorn_server(app: FastAPI, settings: ServerSettings, on_ready: OnReady | N
         proxy_headers=False,
         ws="none",
         h11_max_incomplete_event_size=settings.max_header_bytes,
-        http=limited_protocol(settings.client_timeout_s, settings.max_header_bytes, plain=plain),
+        http=limited_protocol(settings, app.state.service, plain=plain),
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, round(settings.grace_s)),
     )

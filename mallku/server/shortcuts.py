@@ -1,6 +1,7 @@
 """Requests that are asked often go straight from the gate to their handler, past the framework's routing and injection.
 
 The routes stay registered with FastAPI, which describes them and answers everything that is not exactly such a request.
+Where llhttp reads the requests, `short_way` answers them without ASGI, too.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from mallku.server.errors import Refusal
 
 _Body = TypeVar("_Body", bound=BaseModel)
 _Posted = Callable[[_Body, Request], Awaitable[Response]]
-_Got = Callable[[], Awaitable[Response]]
+_Got = Callable[[], Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Shortcut:
     """The route's path, for the figures."""
     handle: Callable[[Request, bytes], Awaitable[Response]]
     """Answers a request with this body; raises `Refusal` for a wrong one."""
+    at_once: Callable[[], Response] | None = None
+    """Answers where nothing has to be waited for and nothing of the request matters."""
 
 
 class Shortcuts:
@@ -50,17 +53,13 @@ class Shortcuts:
 
         return register
 
-    def get(self, path: str) -> Callable[[_Got], _Got]:
-        """Decorate a handler that needs nothing of the request."""
+    def get(self, path: str, answer: _Got) -> None:
+        """Let a path be answered by something that needs nothing of the request and waits for nothing."""
 
-        def register(handler: _Got) -> _Got:
-            async def handle(request: Request, raw: bytes) -> Response:  # noqa: ARG001 - the signature of all
-                return await handler()
+        async def handle(request: Request, raw: bytes) -> Response:  # noqa: ARG001 - the signature of all
+            return answer()
 
-            self._known["GET", path] = Shortcut(path, handle)
-            return handler
-
-        return register
+        self._known["GET", path] = Shortcut(path, handle, answer)
 
 
 def read_body(raw: bytes, kind: type[_Body]) -> _Body:

@@ -46,10 +46,10 @@ def test_reasoning_stands_in_its_own_field_and_only_if_asked_for(serve, openai_c
 def read(text, *, tools=(), place="outside", size=4):
     generation = Generation(messages=(Message(role="user", content="x"),), tools=tools)
     reader = _Reader(generation, place)
-    pieces = [piece for at in range(0, len(text), size) for piece in reader.add(TextPiece(text=text[at : at + size]))]
-    pieces += reader.end()
+    pieces = [piece for at in range(0, len(text), size) for piece in reader.read(TextPiece(text=text[at : at + size]))]
     figures = {"prompt_tokens": 1, "shared_tokens": 0, "completion_tokens": 1, "first_token_s": 0, "total_s": 0, "compute_s": 0}
-    outcome = reader.outcome(EngineResult(text=text, tokens=(), end_reason="stop", **figures))
+    *more, outcome = reader.read(EngineResult(text=text, tokens=(), end_reason="stop", **figures))
+    pieces += more
     said = {channel: "".join(piece.text for piece in pieces if piece.channel == channel) for channel in ("text", "reasoning")}
     return (
         said["text"].strip(),
