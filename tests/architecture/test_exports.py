@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from tree import modules
+from tree import modules, parsed
 
 PACKAGES = {name: path for name, path in modules().items() if path.name == "__init__.py" and name != "mallku"}
 
@@ -11,7 +11,7 @@ PACKAGES = {name: path for name, path in modules().items() if path.name == "__in
 def offered(path):
     """Return the names of ours that an `__init__` makes public, and its `__all__`."""
     names, declared = set(), None
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mallku"):
             names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
