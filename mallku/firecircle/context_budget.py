@@ -14,7 +14,7 @@ from mallku.errors import ContextOverflow
 from mallku.firecircle.seat import Seat
 
 DEFAULT_ANSWER_TOKENS = 512
-"""Tokens kept free for an answer where no limit is set."""
+"""Tokens kept free for an answer where no limit is set; of a small window a quarter."""
 
 _FIRST_SENTENCE = re.compile(r"(.+?[.!?…])(?:\s|$)", re.DOTALL)
 _DIGEST_CHARS = 200
@@ -46,7 +46,7 @@ async def shortage(seat: Seat, prompt: Prompt, answer_tokens: int | None) -> Sho
     window = seat.participant.facts.context_window
     if window is None:
         return None
-    answer = answer_tokens or seat.settings.max_tokens or DEFAULT_ANSWER_TOKENS
+    answer = answer_tokens or seat.settings.max_tokens or min(DEFAULT_ANSWER_TOKENS, window // 4)
     # A token is at least one byte, so a prompt with fewer bytes than the room left needs no count.
     if len(prompt.system.encode()) + len(prompt.user.encode("utf-8", "replace")) + answer + 64 <= window:
         return None

@@ -238,3 +238,26 @@ async def test_a_gpu_that_was_asked_for_and_is_not_there_is_told_with_the_comman
 
     assert [event.seat for event in warned if "GPU" in event.warning] == ["Ada"]
     assert any("CMAKE_ARGS" in event.warning for event in warned)
+
+
+@pytest.mark.parametrize(("given", "window"), [({}, 2048), ({"context_length": 3000}, 3000)])
+async def test_a_model_in_process_holds_what_it_was_trained_with_unless_more_is_asked_for(given, window):
+    adapter = LocalAIAdapter(LocalAdapterConfig(backend=LocalBackend.LLAMACPP, model_path=rehearsal_model_path(), **given))
+    await adapter.connect()
+    held = adapter.facts.context_window
+    await adapter.close()
+
+    assert held == window
+
+
+@pytest.mark.parametrize(
+    ("window", "given", "caps"), [(None, {}, [512]), (8192, {}, [512]), (400, {}, range(64, 400)), (400, {"max_tokens": 300}, [300])]
+)
+async def test_an_answer_gets_no_more_room_than_a_small_window_leaves_unless_more_is_asked_for(window, given, caps):
+    listed = models("m", owned_by="vllm", **({"max_model_len": window} if window else {}))
+    async with StandIn(stream("yes"), listed=listed) as server:
+        adapter = LocalAIAdapter(LocalAdapterConfig(base_url=server.url, **given))
+        await said(adapter, max_tokens=None)
+        await adapter.close()
+
+    assert server.chats[0]["max_tokens"] in caps

@@ -3,8 +3,10 @@
 import pytest
 
 from mallku.dialogue.participant import ParticipantFacts
+from mallku.dialogue.prompt import Prompt
 from mallku.errors import QuestionError
 from mallku.firecircle import FireCircle, default_plan
+from mallku.firecircle.context_budget import shortage
 from mallku.testing import ScriptedParticipant
 
 LONG = "This is my first sentence about the archive. " + "More words follow here. " * 30
@@ -52,3 +54,12 @@ async def test_a_seat_with_too_small_a_window_fails_alone():
 
     assert "Ada" in result.state.lost
     assert {s.seat for s in result.statements} == {"Ben", "Cho"}
+
+
+@pytest.mark.parametrize(("window", "fits"), [(800, True), (600, False), (4096, True)])
+async def test_of_a_small_window_a_quarter_is_kept_for_an_answer_without_a_limit(window, fits):
+    made = circle(window, names=("Ada",), max_tokens=None)
+    prompt = Prompt(system="", user="water " * 500)
+    assert await made.seats[0].participant.count_tokens(prompt) == 500
+
+    assert (await shortage(made.seats[0], prompt, None) is None) is fits

@@ -154,7 +154,8 @@ def _in_process(config: LocalAdapterConfig, engines: "EnginePool | None") -> Par
 
     settings = EngineSettings(
         model_path=config.model_path,
-        context_length=config.context_length,
+        # the default is no wish to go beyond what the model was trained with
+        context_length=config.context_length if "context_length" in config.model_fields_set else None,
         gpu_layers=config.gpu_layers if config.use_gpu else 0,
         expects_gpu="gpu_layers" in config.model_fields_set,
         threads=config.threads,

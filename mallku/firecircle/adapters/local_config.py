@@ -73,7 +73,7 @@ class LocalAdapterConfig(BaseModel):
     temperature: float | None = Field(default=None, ge=0)
     """Randomness of sampling; 0 is greedy."""
     max_tokens: int = Field(default=512, ge=1)
-    """Most tokens of an answer, where the circle does not set a limit."""
+    """Most tokens of an answer, where the circle does not set a limit; unless you set it, fewer where the window leaves less room."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     """Nucleus sampling."""
     top_k: int | None = Field(default=None, ge=0)
@@ -114,7 +114,7 @@ class LocalAdapterConfig(BaseModel):
     def defaults(self) -> GenerationSettings:
         """How answers are generated where the circle says nothing."""
         return GenerationSettings(
-            max_tokens=self.max_tokens,
+            max_tokens=self.max_tokens if "max_tokens" in self.model_fields_set else None,
             temperature=self.temperature,
             top_p=self.top_p,
             top_k=self.top_k,

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 DEFAULT_MAX_TOKENS: Final = 512
 """Token cap where neither the circle nor the seat names one; without a cap some servers stop at 16 tokens and others never."""
 
+_LEAST_TOKENS: Final = 64
 _MOST_REPLAYS: Final = 4
 _LOADING_S: Final = 300.0
 _LOADING_POLL_S: Final = 0.5
@@ -138,8 +139,8 @@ class OpenAICompatible:
     async def respond(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
         """Answer the prompt as a stream of deltas that ends in a `Response`."""
         known, connection = await self._connected(settings.deadlines.connect)
-        settings = replace(settings, max_tokens=settings.max_tokens or DEFAULT_MAX_TOKENS)
         needed = await self._needed(prompt, known.profile)
+        settings = replace(settings, max_tokens=settings.max_tokens or _room(needed, known.profile.window))
         _refuse_silent_truncation(needed, known.profile)
         for replay in range(_MOST_REPLAYS):
             spoke = False
@@ -312,6 +313,11 @@ class _SdkConnection:
             if not broke_off(error.__cause__):
                 raise
             return await send()
+
+
+def _room(needed: int, window: int | None) -> int:
+    """Return the token cap of an answer for which none is named: the usual one, or what a small window leaves."""
+    return DEFAULT_MAX_TOKENS if window is None else max(_LEAST_TOKENS, min(DEFAULT_MAX_TOKENS, window - needed))
 
 
 def _secret(key: SecretStr | str) -> SecretStr | None:
