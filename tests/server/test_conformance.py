@@ -1,21 +1,34 @@
 """Generated requests against our own OpenAPI description."""
 
-import importlib.util
 import subprocess
 import sys
 
 import pytest
 
+from mallku.server import description
+
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,negative_data_rejection"
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("schemathesis") is None, reason="schemathesis is not installed")
-def test_generated_requests_find_no_fault(lasting_server, tmp_path):
+def tried(address, folder, *more):
+    """Let schemathesis ask the server whatever its description allows, and some things that it does not."""
     program = "from schemathesis.cli import schemathesis; schemathesis()"
-    options = ["--max-examples", "10", "--phases", "examples,fuzzing", "--checks", CHECKS, "--exclude-path", "/v1/deliberations"]
-    command = [sys.executable, "-c", program, "run", f"{lasting_server}/openapi.json", *options, "--request-timeout", "20"]
+    options = ["--max-examples", "6", "--phases", "examples,fuzzing", "--checks", CHECKS, "--exclude-path", "/v1/deliberations"]
+    command = [sys.executable, "-c", program, "run", f"{address}/openapi.json", *options, "--request-timeout", "20", *more]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=110)
 
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=110)
+
+def test_generated_requests_find_no_fault(lasting_server, tmp_path):
+    run = tried(lasting_server, tmp_path)
 
     assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_generated_requests_find_a_description_that_is_wrong(serve, scripted, tmp_path, monkeypatch):
+    monkeypatch.setitem(description.ANSWERS, "/v1/messages/count_tokens", {"type": "object", "required": ["output_tokens"]})
+
+    run = tried(serve(scripted("Hello.")), tmp_path)
+
+    assert run.returncode == 1
+    assert "output_tokens" in run.stdout, run.stdout[-5000:] + run.stderr[-2000:]
