@@ -58,3 +58,7 @@ class EngineSettings:
     """Load for `embed` instead of `generate`; embedding models are recognised without it."""
     isolate: bool = False
     """Run in a child process, so that a crash in native code is an ordinary failure that can be retried."""
+
+    def __hash__(self) -> int:
+        # engines are looked up by their settings at every request, and few files are loaded in two ways
+        return hash(self.model_path)

@@ -2,6 +2,9 @@
 
 import codecs
 from collections.abc import Sequence
+from typing import Final
+
+_Utf8: Final = codecs.getincrementaldecoder("utf-8")
 
 
 class TextAssembly:
@@ -13,7 +16,7 @@ class TextAssembly:
         self.stopped_by: str | None = None
         """The stop text that was found; nothing is released after it."""
         self._stops = tuple(stop for stop in stops if stop)
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = _Utf8("replace")
         self._held = ""
 
     @property

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from mallku.engine.decoder import Decoder, LoadDecoder, SamplerHandle
 from mallku.engine.json_grammar import json_grammar
+from mallku.engine.mailbox import Mailbox
 from mallku.engine.planner import Drop, Limits, Planner, Run, Step
 from mallku.engine.request import EndReason, EngineRequest, EngineResult, EngineStatistics, TextPiece, TokenLogprob
 from mallku.engine.text_assembly import TextAssembly
@@ -34,7 +35,7 @@ class Job:
     """Its prompt."""
     max_tokens: int
     """Most tokens of its answer."""
-    outcomes: asyncio.Queue[Outcome] = field(default_factory=asyncio.Queue)
+    outcomes: Mailbox[Outcome] = field(default_factory=Mailbox)
     """Where the outcomes arrive, in order."""
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     """The event loop of that queue."""
@@ -396,4 +397,4 @@ def _settle(future: asyncio.Future[Any], outcome: object) -> None:
 
 def _put_all(outcomes: Sequence[tuple[Job, Outcome]]) -> None:
     for job, outcome in outcomes:
-        job.outcomes.put_nowait(outcome)
+        job.outcomes.put(outcome)

@@ -63,7 +63,8 @@ def create_app(settings: ServerSettings | None = None, *, roster: Roster | None 
         await residency.close()
 
     guard = Middleware(Guard, service=service)
-    app = FastAPI(title="mallku", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, middleware=[guard])
+    ways = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
+    app = FastAPI(title="mallku", version=__version__, lifespan=lifespan, middleware=[guard], **ways)  # type: ignore[arg-type]
     app.state.service = service
     app.include_router(openai_router(service))
     app.include_router(completion_router(service))
@@ -135,8 +136,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    return _answer(request, invalid({**first, "loc": first["loc"][1:]}))
+    return _answer(request, invalid(*({**one, "loc": one["loc"][1:]} for one in error.errors())))
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """Limits on what a client may do to a connection, whoever reads its requests: slow ones end, broken ones are told so in our shape."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from mallku.server.errors import Refusal, error_body
@@ -9,7 +10,7 @@ from mallku.server.json_response import compact
 _REASONS: Final = {400: b"Bad Request", 431: b"Request Header Fields Too Large"}
 
 
-class ClientLimits:
+class ClientLimits(ABC):
     """Mixed into uvicorn's protocols, whose methods it calls.
 
     A head that is not complete in time ends the connection, and so does an answer that the client does not take in time.
@@ -19,13 +20,15 @@ class ClientLimits:
     transport: asyncio.Transport
     client_timeout_s: float
     max_header_bytes: int
+    _head_due: float | None = None
+    """When the head that is awaited has to be there; None while none is awaited."""
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
 
     @property
+    @abstractmethod
     def is_waiting(self) -> bool:
         """Whether the head of a request is awaited."""
-        raise NotImplementedError
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a head."""
@@ -66,12 +69,25 @@ class ClientLimits:
         self.transport.close()
 
     def _watch_head(self) -> None:
+        """Note from when on a head is awaited. One timer serves for many: to set one for each would be a good part of a small request."""
         if not self.is_waiting or self.transport.is_closing():
-            self._stop_head_timer()
-        elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.client_timeout_s, self.transport.abort)
+            self._head_due = None
+        elif self._head_due is None:
+            self._head_due = self.loop.time() + self.client_timeout_s
+            if self._head_timer is None:
+                self._head_timer = self.loop.call_at(self._head_due, self._look_for_head)
+
+    def _look_for_head(self) -> None:
+        self._head_timer = None
+        if self._head_due is None:
+            return
+        if self.loop.time() >= self._head_due:
+            self.transport.abort()
+        else:
+            self._head_timer = self.loop.call_at(self._head_due, self._look_for_head)
 
     def _stop_head_timer(self) -> None:
+        self._head_due = None
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None

@@ -14,7 +14,7 @@ from mallku.errors import ContextOverflow, RequestRefused
 from mallku.server.backend import Ability, Finish, Generation, ModelCard, Outcome, Piece, TokenChoice, Vectors
 from mallku.server.residency import Residency
 from mallku.server.tool_speech import forced_call_schema, splitter_for, template_tools, tool_calls
-from mallku.wire.answer_channels import AnswerChannels
+from mallku.wire.answer_channels import AnswerChannels, is_plain
 from mallku.wire.reasoning_tags import ReasoningPlace, answer_place, closes_reasoning
 from mallku.wire.tool_calls import harmony_calls
 
@@ -83,6 +83,7 @@ class EngineBackend:
         self._model = model
         self._residency = residency
         self._told: tuple[Engine, ModelCard] | None = None
+        self._closes_unopened = False
         added: set[Ability] = {"tools"} if model.traits.has_tools else set()
         if model.traits.has_effort or model.traits.has_thinking_switch:
             added.add("reasoning")
@@ -118,7 +119,7 @@ class EngineBackend:
     async def generate(self, generation: Generation) -> AsyncGenerator[Piece | Outcome, None]:
         """Generate by the engine, private reasoning apart from the answer."""
         request = self._request(generation)
-        reader = _Reader(generation, self._model.traits.place(request.template_options), is_whole=request.is_whole)
+        reader = _Reader(generation, self._place(request), is_whole=request.is_whole)
         async with self._residency.using(self._model.settings) as engine:
             while True:
                 try:
@@ -126,6 +127,7 @@ class EngineBackend:
                         async for part in parts:
                             for piece in reader.read(part):
                                 yield piece
+                            self._closes_unopened = self._closes_unopened or reader.closed_unopened
                 except ContextOverflow as error:
                     # an answer limit beyond the window is taken as the rest of the window, as other servers do
                     left = _left(error, request)
@@ -154,6 +156,11 @@ class EngineBackend:
 
     async def close(self) -> None:
         """Leave unloading to the residency, which other models share."""
+
+    def _place(self, request: EngineRequest) -> ReasoningPlace:
+        """Tell where an answer begins. A model that once closed what no template had opened may do so again."""
+        traits = self._model.traits
+        return "unknown" if self._closes_unopened and not traits.source else traits.place(request.template_options)
 
     def _request(self, generation: Generation) -> EngineRequest:
         if generation.schema is not None and generation.grammar is not None:
@@ -207,11 +214,19 @@ class _Reader:
         self._channels = channels if generation.messages and not is_formed else None
         self._calls = splitter_for(generation)
         self._is_whole = is_whole
+        self._begins_outside = place != "inside"
+
+    @property
+    def closed_unopened(self) -> bool:
+        """Whether reasoning ended that nothing had opened."""
+        return self._channels is not None and self._channels.opened_in_prompt
 
     def read(self, part: TextPiece | EngineResult) -> list[Piece | Outcome]:
         """Return what is certain now."""
         if isinstance(part, TextPiece):
             return [*self._add(part.text, part.logprobs)]
+        if self._is_whole and self._calls is None and self._begins_outside and is_plain(part.text):
+            return [Piece(text=part.text), self._outcome(part)]
         unread = self._add(part.text) if self._is_whole else []
         return [*unread, *self._end(), self._outcome(part)]
 

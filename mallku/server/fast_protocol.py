@@ -52,8 +52,18 @@ class FastProtocol(ClientLimits, ShortWay):
 
     def on_headers_complete(self) -> None:
         """Stop counting."""
-        self._is_in_head, self._has_asked = False, True
+        self._is_in_head, self._has_asked, self._head_due = False, True, None
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next head, which is limited as every head is: uvicorn's own timer for idle connections is not needed."""
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._watch_head()
 
     def _hand_over(self, data: bytes) -> None:
         """Let h11 read a connection that asks for an upgrade, as Java's client does: llhttp reads no body after such a head."""

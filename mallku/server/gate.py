@@ -20,7 +20,7 @@ _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _EXPOSED: Final = b"x-request-id, retry-after"
 _READ: Final = frozenset(
     {
-        b"host", b"origin", b"authorization", b"x-api-key", b"content-length", b"content-type", b"transfer-encoding",
+        b"host", b"origin", b"authorization", b"x-api-key", b"content-length", b"content-type", b"content-encoding", b"transfer-encoding",
         b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest",
         b"access-control-request-method", b"access-control-request-headers", b"access-control-request-private-network",
     }
@@ -149,6 +149,10 @@ def _check_body(scope: Scope, headers: Headers, most: int) -> None:
     length = headers.get(b"content-length", "")
     if length.isdigit() and (len(length) > 18 or int(length) > most):  # noqa: PLR2004 - more digits than any number of bytes has
         raise _too_large(most)
+    packed = headers.get(b"content-encoding", "identity").strip().lower()
+    if packed not in {"", "identity"}:
+        message = f"The body is packed as {packed!r}, which is not unpacked here. Send it as it is, without `Content-Encoding`."
+        raise Refusal(415, message, code="unsupported_content_encoding", headers={"accept-encoding": "identity"})
     has_body = length not in {"", "0"} or b"transfer-encoding" in headers
     if has_body and scope["path"].startswith("/v1/"):
         kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()

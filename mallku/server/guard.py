@@ -46,7 +46,7 @@ class Guard:
                 return
             self._gate.admit(scope, headers)
             body = await passage.read_body()
-            shortcut = self._shortcuts.find(scope["method"], scope["path"])
+            shortcut = self._shortcuts.find("GET" if scope["method"] == "HEAD" else scope["method"], scope["path"])
             if shortcut is None:
                 await self._app(scope, passage.receive, passage.send)
                 return

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from mallku.server.backend import Backend, ModelCard
 from mallku.server.chat_answer import ChatAnswer
 from mallku.server.chat_request import ChatRequest
+from mallku.server.errors import Refusal
 from mallku.server.event_stream import streamed, unless_left
 from mallku.server.json_response import JsonResponse, compact
 from mallku.server.roster import Roster
@@ -26,6 +27,10 @@ def openai_router(service: Service) -> APIRouter:
 
     @router.get("/models/{model:path}", summary="One model", response_class=Response)
     async def model(model: str) -> Response:
+        if not model:
+            raise Refusal(
+                404, "There is no model without a name. `GET /v1/models` lists all.", kind="invalid_request_error", code="not_found"
+            )
         return JsonResponse(model_data(service.roster.find(model)))
 
     @router.post("/chat/completions", summary="Answer a chat", response_class=Response)

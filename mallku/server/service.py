@@ -59,13 +59,11 @@ class Service:
             async with self.admission.room(deadline.at), aclosing(backend.generate(generation)) as parts:
                 while not is_over:
                     part = await deadline.limit(anext(parts))
+                    if not has_begun:
+                        has_begun = True
+                        self.metrics.first_token(model, time.perf_counter() - began)
                     if isinstance(part, Outcome):
                         is_over = True
-                    if not has_begun and (is_over or not generation.is_whole):
-                        has_begun = True
-                        measured = part.first_token_s if isinstance(part, Outcome) and generation.is_whole else None
-                        self.metrics.first_token(model, time.perf_counter() - began if measured is None else measured)
-                    if isinstance(part, Outcome):
                         self.metrics.used(model, part.usage)
                     yield part
         except TimeoutError as error:
@@ -77,9 +75,25 @@ class Service:
                 self.metrics.cancelled(model)
 
     async def whole(self, backend: Backend, generation: Generation) -> list[Piece | Outcome]:
-        """Generate to the end within the limits and return all parts."""
-        async with aclosing(self.answer(backend, generation)) as parts:
-            return [part async for part in parts]
+        """Generate to the end within the limits, count it, and return all parts."""
+        model = backend.card.id
+        began = time.perf_counter()
+        deadline = Deadline(self.settings.request_timeout_s)
+        parts: list[Piece | Outcome] = []
+        outcome: Outcome | None = None
+        try:
+            async with self.admission.room(deadline.at):
+                await deadline.limit(_gather(backend.generate(generation), parts))
+            outcome = next(part for part in reversed(parts) if isinstance(part, Outcome))
+        except TimeoutError as error:
+            raise self._late() from error
+        finally:
+            deadline.stop()
+            if outcome is None and not deadline.has_passed:
+                self.metrics.cancelled(model)
+        self.metrics.first_token(model, time.perf_counter() - began if outcome.first_token_s is None else outcome.first_token_s)
+        self.metrics.used(model, outcome.usage)
+        return parts
 
     async def wholes(self, backend: Backend, generations: list[Generation]) -> list[tuple[int, Piece | Outcome]]:
         """Run generations at once to their ends and return all parts, each with the index of its generation."""
@@ -148,6 +162,12 @@ class Service:
     def _late(self) -> DeadlineExceeded:
         limit = f"{self.settings.request_timeout_s:g} seconds"
         return DeadlineExceeded(f"The answer took more than {limit}.", hint="Ask for less, or raise request_timeout_s.")
+
+
+async def _gather(stream: AsyncGenerator[_Got, None], parts: list[_Got]) -> None:
+    async with aclosing(stream):
+        async for part in stream:
+            parts.append(part)  # noqa: PERF401 - those that came stay, whatever happens then
 
 
 def require_ability(backend: Backend, ability: str, path: str) -> None:

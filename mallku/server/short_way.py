@@ -142,6 +142,7 @@ class ShortWay(HttpToolsProtocol):
         finally:
             if not visit.status and not is_begun:
                 _log.error("request %s to %s met a fault of the server", visit.request_id, shortcut.path, exc_info=True)
+                visit.extra.append((b"connection", b"close"))
                 self._write(_refused(Refusal(500, _MISTAKE, code="internal_error"), visit), visit)
                 self.transport.close()
             if not is_begun:

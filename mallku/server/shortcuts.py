@@ -71,12 +71,19 @@ def read_body(raw: bytes, kind: type[_Body]) -> _Body:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise invalid(error.errors(include_url=False, include_input=False)[0]) from None
+        raise invalid(*error.errors(include_url=False, include_input=False)) from None
 
 
-def invalid(first: Any) -> Refusal:
-    """Describe the first thing that is wrong with a body, without repeating it."""
-    place = [str(part) for part in first["loc"] if not _is_branch(part)]
+def invalid(*errors: Any) -> Refusal:
+    """Describe the first thing that is wrong with a body, without repeating it.
+
+    Where a value fits none of several types, what it fits best is told: the type in which the fault lies deepest.
+    """
+    first, place = errors[0], _place(errors[0])
+    for other in errors[1:]:
+        deeper = _place(other)
+        if len(deeper) > len(place) and deeper[: len(place)] == place:
+            first, place = other, deeper
     param = ".".join(place) or None
     if first["type"] == "extra_forbidden":
         return Refusal(400, f"Unrecognized request argument supplied: `{param}`.", code="unknown_parameter", param=param)
@@ -87,6 +94,11 @@ def invalid(first: Any) -> Refusal:
     return Refusal(400, f"Invalid value for `{param or 'body'}`: {first['msg']}.", code="invalid_value", param=param)
 
 
+def _place(error: Any) -> list[str]:
+    return [str(part) for part in error["loc"] if not _is_branch(part)]
+
+
 def _is_branch(part: object) -> bool:
     """Tell whether a part of a place is the name of a type that was tried, not of a field."""
-    return isinstance(part, str) and (part in {"str", "int", "float", "bool"} or "[" in part or part[:1].isupper())
+    is_type = isinstance(part, str) and (part in {"str", "int", "float", "bool"} or part.startswith("constrained-"))
+    return is_type or (isinstance(part, str) and ("[" in part or part[:1].isupper()))

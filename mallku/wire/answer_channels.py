@@ -14,6 +14,14 @@ _LATE_HARMONY: Final = re.compile(r"<\|channel\|>(?:analysis|commentary|final)\b
 _LATE_STARTS: Final = tuple(f"<|channel|>{name}" for name in ("analysis", "commentary", "final"))
 
 
+_MARKED: Final = re.compile(r"[<\[\u25c1]|\A\s*(?:analysis|commentary)")
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a whole answer, begun outside of the reasoning, holds nothing that could be anything but speech."""
+    return not _MARKED.search(text)
+
+
 class AnswerChannels:
     """Collects an answer as it streams, private reasoning apart from public text.
 

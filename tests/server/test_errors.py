@@ -27,6 +27,9 @@ def shape(answer):
         ("GET", "/nowhere", {}, (404, "not_found")),
         ("GET", "/v1/../../etc/passwd", {}, (404, "not_found")),
         ("DELETE", "/v1/chat/completions", {}, (405, "method_not_allowed")),
+        ("GET", "/v1/models/", {}, (404, "not_found")),
+        ("POST", "/v1/chat/completions/", {"json": CHAT}, (404, "not_found")),
+        ("POST", "/v1/chat/completions", {"json": CHAT, "headers": {"content-encoding": "gzip"}}, (415, "unsupported_content_encoding")),
         ("POST", "/v1/chat/completions", {"json": {**CHAT, "model": "none"}}, (404, "model_not_found")),
         ("POST", "/v1/chat/completions", {"content": b"{", "headers": {"content-type": "application/json"}}, (400, "invalid_json")),
         ("POST", "/v1/chat/completions", {"content": b"\xff", "headers": {"content-type": "application/json"}}, (400, None)),
@@ -67,6 +70,32 @@ def test_a_bad_request_is_told_so(  # noqa: PLR0917 - fixtures and parameters
     assert status == expected[0]
     assert expected[1] is None or code == expected[1]
     assert http.get(f"{address}/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "param"),
+    [
+        ("chat/completions", {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0.content.0.type"),
+        ("chat/completions", {"messages": [{"role": "user", "content": 3}]}, "messages.0.content"),
+        (
+            "chat/completions",
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "a", "b": 1}]}]},
+            "messages.0.content.0.b",
+        ),
+        ("chat/completions", {**CHAT, "stop": ""}, "stop"),
+        ("chat/completions", {**CHAT, "tool_choice": {"type": "function"}}, "tool_choice.function"),
+        ("embeddings", {"input": [1, 2]}, "input.0"),
+        (
+            "messages",
+            {"model": "scripted", "max_tokens": 5, "messages": [{"role": "user", "content": [{"type": "text"}]}]},
+            "messages.0.content.0.text",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_where_it_is(lasting_server, http, path, sent, param):
+    answer = http.post(f"{lasting_server}/v1/{path}", json=sent)
+
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
 
 
 def test_deeply_nested_json_is_refused(serve, scripted, http):

@@ -1,15 +1,17 @@
 """Sixty answers with private reasoning in them, cut at every byte, through three protocols, whole and streamed: none of it is content."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.server_thread import running
 from support.spelling_engine import spelling_loader
 
+from mallku.dialogue.message import Message
 from mallku.engine import EngineSettings
 from mallku.server.app import create_app
-from mallku.server.backend import ModelCard
+from mallku.server.backend import Generation, ModelCard, Piece
 from mallku.server.engine_backend import EngineBackend, EngineModel, TemplateTraits
 from mallku.server.residency import Residency
 from mallku.server.roster import Roster
@@ -200,3 +202,21 @@ def test_reasoning_that_nobody_asked_for_is_nowhere(address, http, ask, stream):
 
 def test_there_are_sixty_cases():
     assert len({case[:2] for case in CASES}) >= 60
+
+
+@pytest.mark.parametrize("first_is_whole", [True, False])
+async def test_a_model_that_closes_what_nobody_opened_shows_so_at_most_once(first_is_whole):
+    residency = Residency(max_memory_gb=8, unload_after_s=900, load=spelling_loader(["Hmm.</think>12 m."]))
+    model = EngineModel(card=ModelCard(id="plain"), settings=EngineSettings(model_path=Path("/models/plain.gguf")))
+    backend = EngineBackend(model, residency)
+    asked = Generation(messages=(Message(role="user", content="case 0"),), temperature=0, is_whole=first_is_whole)
+
+    first, later = [await said(backend, one) for one in (asked, replace(asked, is_whole=False))]
+
+    assert first == ("12 m." if first_is_whole else "Hmm.12 m.")
+    assert later == "12 m."
+    await residency.close()
+
+
+async def said(backend, generation):
+    return "".join([part.text async for part in backend.generate(generation) if isinstance(part, Piece) and part.channel == "text"])

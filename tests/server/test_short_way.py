@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import socket
+import time
 
 import pytest
 from support.scripted_backend import ScriptedBackend
@@ -103,3 +104,15 @@ def test_a_body_that_never_comes_is_told_so(serve, scripted):
 
     assert got.startswith(b"HTTP/1.1 408 ")
     assert json.loads(got.partition(b"\r\n\r\n")[2])["error"]["code"] == "request_timeout"
+
+
+def test_a_connection_is_kept_for_as_long_as_it_is_used_and_no_longer(serve, scripted):
+    host, port = serve(scripted("Hello."), client_timeout_s=0.5).removeprefix("http://").split(":")
+
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        for _ in range(4):
+            line.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert line.recv(10_000).startswith(b"HTTP/1.1 200 ")
+            time.sleep(0.3)
+
+        assert line.recv(10_000) == b""

@@ -1,10 +1,10 @@
 """Private reasoning never becomes speech, however it is marked and wherever the stream is cut into pieces."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mallku.wire.answer_channels import AnswerChannels
+from mallku.wire.answer_channels import AnswerChannels, is_plain
 
 FORMS = {
     "tags": ("<think>secret</think>\n\nspoken", "secret", "spoken"),
@@ -101,3 +101,25 @@ def test_a_control_word_that_opens_no_channel_stays_text():
     answer.finish()
 
     assert answer.text == "The word <|channel|> opens one. 1 < 2 <|channel|>"
+
+
+PARTS = st.sampled_from([*"a </<>[]◁▷| \n", "think", "analysis", "commentary", "final", "assistant", "to=functions."])
+
+
+@given(st.lists(PARTS, max_size=12).map("".join))
+@example("commentaryI look.")
+@example(" analysisHmm.")
+def test_what_is_told_plain_at_a_glance_is_nothing_but_speech(text):
+    _, deltas = read([text])
+
+    if is_plain(text):
+        assert {delta.channel for delta in deltas} <= {"text"}
+        assert "".join(delta.text for delta in deltas) == text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_of_reasoning_is_taken_for_plain(form):
+    whole, reasoning, _ = FORMS[form]
+
+    assert not (reasoning and is_plain(whole))
+    assert is_plain("The well is deep, and an analysis (of 12 m) says so.")
