@@ -88,7 +88,7 @@ def test_a_bad_request_is_told_so(  # noqa: PLR0917 - fixtures and parameters
         (
             "messages",
             {"model": "scripted", "max_tokens": 5, "messages": [{"role": "user", "content": [{"type": "text"}]}]},
-            "messages.0.content.0.text",
+            "messages.0.content.0.text.text",
         ),
     ],
 )
