@@ -2,6 +2,7 @@
 
 # ruff: noqa: SIM905 - word lists read best as running text
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -209,11 +210,19 @@ def _rhetorical(parts: list[Unit], found: list[Frame]) -> None:
     first = parts[0].word
     second = parts[1].word if len(parts) > 1 else ""
     opening = " ".join(part.word for part in parts)
+    denies = bool(_WHY_SHOULD.search(opening)) or (first == "why" and second in ("would", "bother"))
     for frame in found:
         if frame.negations and (first in _AUXILIARIES or (first == "why" and second in ("not", "don't", "shouldn't"))):
             frame.negations -= 1
-        elif (first == "why" and second in ("should", "would", "bother")) or "why should" in opening:
+        elif denies:
             frame.negations += 1
+            frame.question = False
+
+
+_WHY_SHOULD = re.compile(
+    r"\bwhy should\b|\bwarum (?:sollte|soll)n? |\bpor qué (?:deber?[íi]a|tendría|tiene)|\bpourquoi (?:devr|faudr|\w.*rai(?:t|ent)-(?:ils?|elles?|on)\b)"
+)
+"""Questions that ask for a no."""
 
 
 def _bare(parts: list[Unit], index: int) -> bool:

@@ -18,6 +18,8 @@ from mallku.dialogue.transcript import Statement
 
 ENGAGED = 0.5
 """Strength of an edge from which on a statement counts as taking up the earlier turn."""
+SHOWN = 0.03
+"""Smallest part of the figure that a word is shown for."""
 LOOKS_BACK = 6
 """How many earlier turns of others are compared."""
 
@@ -243,7 +245,7 @@ class ReciprocityDetector:
 
 def _evidence(name: str, figure: float, found: Uptake, text: str) -> Evidence:
     act = found.acts.get(name)
-    if act:
+    if act and abs(figure) >= SHOWN:
         return Evidence(label=name, contribution=figure, start=act.start, end=act.end, text=text[act.start : act.end])
     return Evidence(label=name, contribution=figure)
 

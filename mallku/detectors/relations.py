@@ -3,6 +3,7 @@
 # ruff: noqa: SIM905, E501 - word lists read best as running text
 
 from mallku.detectors.clause import DETERMINERS, HARD, Clause
+from mallku.detectors.fields import is_function_word_anywhere
 from mallku.detectors.lexicon import Lexicon
 from mallku.detectors.units import Unit
 
@@ -94,7 +95,7 @@ def relation(unit: Unit, parts: list[Unit], index: int, clause: Clause, words: L
         return "good"
     if "block" in classes and (not _noun_use(parts, index) or _followed_by(parts, index, "on")):
         return _blocked(clause, index, passive=passive(parts, index, words))
-    if classes.isdisjoint(_RELATION_SET) or _noun_use(parts, index):
+    if classes.isdisjoint(_RELATION_SET) or _noun_use(parts, index) or (words.language == "en" and _after_plural(parts, index)):
         return ""
     if unit.word in _PARTED and _particle(parts, index):
         return "surrender"
@@ -169,6 +170,14 @@ def _noun_use(parts: list[Unit], index: int) -> bool:
     if before in DETERMINERS:
         return True
     return before.endswith(("'s", "s'")) and not word.endswith("ed") and before not in _CONTRACTED
+
+
+def _after_plural(parts: list[Unit], index: int) -> bool:
+    """Whether an English word in -s follows a plural, so that it is no verb of that subject but a noun beside it."""
+    word, before = parts[index].word, parts[index - 1].word if index else ""
+    if not word.endswith("s") or word.endswith("ss") or not before.endswith("s") or before.endswith("ss"):
+        return False
+    return len(before) > 3 and "'" not in before and " " not in before and not is_function_word_anywhere(before)  # noqa: PLR2004 - "is", "us", "its"
 
 
 _CONTRACTED = frozenset("it's that's he's she's what's who's there's let's here's where's".split())

@@ -8,9 +8,11 @@ from importlib.resources import files
 
 from mallku.detectors.address import without_address
 from mallku.detectors.detector import JudgedTurn, names_of
+from mallku.detectors.fields import is_function_word_anywhere
 from mallku.detectors.frames import Parsed, parsed
 from mallku.detectors.relations import FACETS
 from mallku.detectors.stance import SATURATION, Ruled, rules_stance
+from mallku.detectors.units import Unit
 from mallku.detectors.wording import Wording, worded
 from mallku.dialogue.score import Evidence, Score
 
@@ -18,7 +20,7 @@ PRESENT = 0.26
 """Presence from which on the rules alone give a stance."""
 PLAIN, FIRM = 0.4, 0.7
 """Stance by rules from which on a single unanimous sentence is plain, and the share of it that then holds whatever the wording."""
-SHOWN = 0.06
+SHOWN = 0.1
 """Smallest part of the stance that a word is shown for."""
 
 
@@ -103,6 +105,14 @@ def together(ruled: float, total: float, said: Wording | None) -> tuple[float, f
     return raw, 1 / (1 + math.exp(-max(-30.0, min(30.0, odds)))), weights["threshold"]
 
 
+_TELLING = frozenset(("self", "nobody", "negation", "normative"))
+
+
+def _tells(unit: Unit) -> bool:
+    """Whether a reader sees why a unit should count by itself; what other small words and marks add is told in one figure."""
+    return unit.word[0].isalnum() and (not is_function_word_anywhere(unit.word) or not _TELLING.isdisjoint(unit.classes))
+
+
 def _evidence(text: str, found: Parsed, ruled: Ruled, said: Wording | None, bounded: float) -> Iterator[Evidence]:
     weights = stance_weights()
     scale = (weights["rules"] if said else 1.0) / (SATURATION + ruled.total)
@@ -119,7 +129,7 @@ def _evidence(text: str, found: Parsed, ruled: Ruled, said: Wording | None, boun
         rest = said.figures[0]
         places = [unit for sentence in found.parts for unit in sentence]
         for place, figure in said.stance_at.items():
-            if place >= 0 and abs(figure) >= SHOWN and places[place].word[0].isalnum():
+            if place >= 0 and abs(figure) >= SHOWN and _tells(places[place]):
                 unit = places[place]
                 rest -= figure
                 yield Evidence(

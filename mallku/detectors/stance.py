@@ -93,7 +93,7 @@ class Context:
         self.adverse = "adverse" in labels
         self.sarcastic = "phrase.sarcasm" in labels
         self.concluding = "conclusive" in labels or "phrase.conclusive" in labels
-        self.disparaging = "disparaging" in labels
+        self.disparaging = "disparaging" in labels or "phrase.disparaging" in labels
         self.undecided = "phrase.undecided" in labels
 
 
@@ -148,7 +148,9 @@ def _base(frame: Frame, context: Context) -> float:
         figure = _FIXED[relation]
         if relation == "threat" and (frame.excess or not (frame.normative or frame.negated)):
             return -figure * sign * (1.0 if frame.excess else 0.6)
-        if relation in ("resign", "unasked", "loss"):
+        if relation in ("unasked", "loss"):
+            return -figure if _granted(frame, context) else figure
+        if relation == "resign":
             return figure
         if relation == "surrender" and frame.agent == SELF and not frame.normative:
             return 0.5 * figure * sign
@@ -173,9 +175,9 @@ def _base(frame: Frame, context: Context) -> float:
         )
     if relation == "give" and frame.passive and frame.agent in (SELF, OTHER):
         return (0.5 if frame.agent == SELF else -0.8) * sign
-    if frame.agent in (SELF, EVERYBODY):
+    if frame.agent in (SELF, EVERYBODY) and not _over_ours(frame):
         return _by_self(frame, relation, sign)
-    if frame.agent == OTHER:
+    if frame.agent or _over_ours(frame):
         return _by_other(frame, context, relation, sign)
     if frame.place and relation in ("hold", "handle", "decide", "repair", "exit"):
         return (0.7 if frame.place == SELF else -0.6) * sign
@@ -190,8 +192,21 @@ def _base(frame: Frame, context: Context) -> float:
     return _BY_NONE[relation] * sign
 
 
+def _over_ours(frame: Frame) -> bool:
+    """Whether one body of the people concerned imposes something on others of them."""
+    return frame.relation == "impose" and frame.agent == frame.recipient == SELF and not frame.passive
+
+
+def _granted(frame: Frame, context: Context) -> bool:
+    """Whether it is allowed or welcomed, and not deplored, that others act without asking."""
+    allowed = frame.agent == OTHER and frame.normative and not frame.negated
+    return (allowed or context.accepting) and not context.adverse
+
+
 def _by_self(frame: Frame, relation: str, sign: float) -> float:
     figure = _BY_SELF[relation]
+    if relation == "impose" and frame.passive:
+        return 0.6 if sign < 0 else -0.6 if frame.normative else 0.4
     plain = not frame.normative and not frame.permitted
     if plain and sign > 0 and relation == "give" and frame.recipient != OTHER:
         figure = -0.3
@@ -221,7 +236,7 @@ def _by_other(frame: Frame, context: Context, relation: str, sign: float) -> flo
     if frame.on_ours and relation not in ("ask", "protect"):
         figure = min(figure, -0.8)
     if relation == "impose" and frame.passive and frame.normative:
-        return 0.4 * sign
+        return 0.5 * sign
     if relation == "give" and frame.recipient == SELF:
         figure = 0.3
     if relation == "have":

@@ -68,6 +68,41 @@ def test_swapping_self_and_other_turns_the_stance():
             assert stance(f"Let {'us' if ours == 'we' else ours} {what}.") > 0 > stance(f"Let {theirs} {what}.")
 
 
+def test_whoever_is_forced_decides_which_way_a_compulsion_counts():
+    for ours, theirs in itertools.product(OURS, THEIRS):
+        assert stance(f"{theirs.capitalize()} should be forced to open the books.") > 0.2
+        assert stance(f"{ours.capitalize()} should be forced to open the books.") < -0.2
+        assert stance(f"{ours.capitalize()} should not be forced to open the books.") > 0.2
+
+
+def test_a_question_why_others_should_decide_answers_itself():
+    assert share(THEIRS, lambda who: stance(f"Why should {who} decide for us?") > 0.2) == 1
+
+
+@pytest.mark.parametrize(
+    ("allowed", "deplored"),
+    [
+        ("{} should be able to use the letters without asking.", "{} sold the letters without asking us."),
+        ("{} should change the rules without our consent.", "{} changed the rules without our consent."),
+    ],
+)
+def test_going_unasked_counts_down_where_it_is_allowed_and_up_where_it_is_deplored(allowed, deplored):
+    assert share(THEIRS, lambda who: stance(allowed.format(who.capitalize())) < 0 < stance(deplored.format(who.capitalize()))) == 1
+
+
+def test_one_of_our_bodies_over_another_is_no_control_of_ours():
+    for over, under in (("council", "villagers"), ("assembly", "tenants"), ("committee", "patients")):
+        assert stance(f"It would be wrong to let the {over} override the {under}.") > 0.1
+        assert stance(f"We should let the {over} override the {under}.") < -0.1
+
+
+def test_small_words_are_no_evidence_by_themselves():
+    texts = [f"{who.capitalize()} insist on it, {what}, and may withdraw any of them." for who, what in itertools.product(OURS, CONTROL)]
+    shown = {one.text.lower() for text in texts for one in DETECTOR.judge(judged_turn(text)).evidence if one.label == "wording"}
+    assert shown
+    assert not shown & {"and", "any", "them"}
+
+
 @pytest.mark.parametrize(
     "frame",
     [

@@ -22,6 +22,8 @@ STATEMENTS = (
     "statements_sixth.txt",
     "statements_seventh.txt",
     "statements_eighth.txt",
+    "statements_ninth.txt",
+    "statements_tenth.txt",
 )
 """Sets of statements with all labels, in the order in which they were written; each was first seen by the detectors as they were then."""
 SEEN = ("mallku_dev", "statements.txt", "statements_fresh.txt", "statements_third.txt")
@@ -36,6 +38,7 @@ PRACTICE = (
     "practice_topics.txt",
     "practice_sixth.txt",
     "practice_seventh.txt",
+    "practice_eighth.txt",
 )
 """Statements without earlier turns, written to learn from only."""
 

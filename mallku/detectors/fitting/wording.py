@@ -32,7 +32,7 @@ ALIKE = 0.4
 """Share of words from which on neighbouring practice statements of opposite sides are compared."""
 FREQUENT = 60
 """Statements that show a feature, from which on its products are made all at once."""
-NULL_ALARMS = 0.12
+NULL_ALARMS = 0.1
 """Share of statements that do not address control which may be scored all the same, out of fold."""
 
 
