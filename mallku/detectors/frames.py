@@ -220,7 +220,10 @@ def _rhetorical(parts: list[Unit], found: list[Frame]) -> None:
 
 
 _WHY_SHOULD = re.compile(
-    r"\bwhy should\b|\bwarum (?:sollte|soll)n? |\bpor qué (?:deber?[íi]a|tendría|tiene)|\bpourquoi (?:devr|faudr|\w.*rai(?:t|ent)-(?:ils?|elles?|on)\b)"
+    r"\bwhy should\b"
+    r"|\bwarum (?:sollte|soll)n? "
+    r"|\bpor qué (?:deber?[íi]a|tendría|tiene)"
+    r"|\bpourquoi (?:devr|faudr|\w.*rai(?:t|ent)-(?:ils?|elles?|on)\b)"
 )
 """Questions that ask for a no."""
 
