@@ -34,7 +34,8 @@ from support.real_servers import llama_cpp_python_server, llama_server  # noqa: 
 from mallku.tiny import rehearsal_model_path  # noqa: E402
 
 CLIENTS = (1, 4, 16)
-OVERHEAD_REQUESTS = 200
+OVERHEAD_REQUESTS = 40
+OVERHEAD_ROUNDS = 20
 
 
 @contextlib.contextmanager
@@ -106,15 +107,27 @@ def load(address: str, clients: int, requests: int, tokens: int) -> dict[str, fl
     }
 
 
-def overhead(address: str, process: psutil.Process) -> dict[str, float]:
-    """Return the milliseconds of small requests on one connection, by the clock and of the server's processor time."""
-    found = {}
-    with contextlib.closing(connect(address)) as line, contextlib.suppress(OSError, http.client.HTTPException):
-        for name, ask in (("models", lambda: listing(line)), ("one_token", lambda: chat(line, 0, 1, stream=False)[1])):
-            ask()
-            before, spent = sum(process.cpu_times()[:2]), [ask() for _ in range(OVERHEAD_REQUESTS)]
-            found[f"{name}_ms"] = 1000 * statistics.median(spent)
-            found[f"{name}_cpu_ms"] = 1000 * (sum(process.cpu_times()[:2]) - before) / OVERHEAD_REQUESTS
+def overhead(addresses: dict[str, str], processes: dict[str, psutil.Process]) -> dict[str, dict[str, float]]:
+    """Return the milliseconds of small requests on one connection, by the clock and of the servers' processor time.
+
+    The servers take turns in short rounds: a processor's speed changes with what its neighbour does, within seconds.
+    """
+    found: dict[str, dict[str, float]] = {name: {} for name in addresses}
+    with contextlib.ExitStack() as stack:
+        lines = {name: stack.enter_context(contextlib.closing(connect(address))) for name, address in addresses.items()}
+        for kind, ask in (("models", listing), ("one_token", lambda line: chat(line, 0, 1, stream=False)[1])):
+            spent: dict[str, list[float]] = {name: [] for name in addresses}
+            processor = dict.fromkeys(addresses, 0.0)
+            for turn in range(OVERHEAD_ROUNDS + 1):
+                for name, line in lines.items():
+                    before = sum(processes[name].cpu_times()[:2])
+                    asked = [ask(line) for _ in range(OVERHEAD_REQUESTS)]
+                    if turn:  # the first one warms up
+                        spent[name] += asked
+                        processor[name] += sum(processes[name].cpu_times()[:2]) - before
+            for name in addresses:
+                found[name][f"{kind}_ms"] = 1000 * statistics.median(spent[name])
+                found[name][f"{kind}_cpu_ms"] = 1000 * processor[name] / len(spent[name])
     return found
 
 
@@ -145,8 +158,8 @@ def measure(model: Path, requests: int, tokens: int) -> dict[str, list[dict[str,
         for clients in CLIENTS if requests else ():
             for name, address in servers.items():
                 rows[name].append(load(address, clients, max(requests, clients), tokens))
-        for name, address in servers.items():
-            rows[name].append(overhead(address, processes[name]))
+        for name, figures in overhead(servers, processes).items():
+            rows[name].append(figures)
     return rows
 
 
