@@ -10,7 +10,7 @@ from asking import answer
 from stand_in import Reply, StandIn, as_json, models, stream
 
 from mallku.errors import EndpointUnreachable, MallkuError
-from mallku.firecircle.adapters import openai_compatible
+from mallku.firecircle.adapters import server_line
 from mallku.firecircle.adapters.direct_connection import can_go_directly
 from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
 
@@ -22,7 +22,7 @@ def no_sdk(monkeypatch):
     def refuse(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr(openai_compatible, "_SdkConnection", refuse)
+    monkeypatch.setattr(server_line, "SdkConnection", refuse)
 
 
 async def answers(participant, count=1):
@@ -63,13 +63,13 @@ async def test_a_server_that_moved_to_another_address_of_its_name_is_looked_up_a
         participant = OpenAICompatible(server.url)
         await participant.connect()
         await answers(participant)
-        direct = participant._connection._direct
+        direct = participant._line.connections._direct
         monkeypatch.setattr(direct, "_target", "http://127.0.0.1:9/v1/chat/completions")
         with pytest.raises(EndpointUnreachable, match="Nothing answers"):
             await answers(participant)
 
         assert await answers(participant, 2) == ["We share it."] * 2
-        assert participant._connection._direct is not direct
+        assert participant._line.connections._direct is not direct
         await participant.close()
 
 

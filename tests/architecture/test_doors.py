@@ -8,7 +8,7 @@ from tree import ROOT, imports_of, modules
 
 DOORS = {
     "blinker": ("mallku.events.bus",),
-    "openai": ("mallku.firecircle.adapters.openai_compatible",),
+    "openai": ("mallku.firecircle.adapters.sdk_connection",),
     "aiohttp": ("mallku.firecircle.adapters.direct_connection",),
     "httpx2": ("mallku.catalog.guarded_client",),
     "llama_cpp": ("mallku.engine.binding",),

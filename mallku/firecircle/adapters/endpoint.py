@@ -1,10 +1,10 @@
 """One model endpoint as all its participants share it: what is known and learnt about it, and who may ask now."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeVar, cast, runtime_checkable
 
 from mallku.catalog.endpoint_facts import EndpointFacts
 from mallku.catalog.endpoint_probe import passes_on
@@ -126,16 +126,35 @@ class Endpoint:
         yield
 
 
+class Line(Protocol):
+    """A line to a server, as far as it is told apart here."""
+
+    closed: bool
+    """Whether the last who used it has left."""
+
+
+Dialled = TypeVar("Dialled", bound=Hashable)
+LineKind = TypeVar("LineKind", bound=Line)
+
+
 class Endpoints:
-    """The endpoints of one circle by address, so that seats which ask the same server wait for each other as that server needs it."""
+    """The endpoints of one circle and the lines to them: seats that ask the same server wait for each other, and dial it once."""
 
     def __init__(self) -> None:
         """Start with none."""
         self._known: dict[str, Endpoint] = {}
+        self._lines: dict[Hashable, Line] = {}
 
     def at(self, address: str, endpoint: Endpoint) -> Endpoint:
         """Return what is shared at `address`: `endpoint`, unless somebody was there before."""
         return self._known.setdefault(address, endpoint)
+
+    def line(self, dialling: Dialled, make: Callable[[Dialled], LineKind]) -> LineKind:
+        """Return the line of those who dial alike: the one that is open, else a new one."""
+        line = self._lines.get(dialling)
+        if line is None or line.closed:
+            line = self._lines[dialling] = make(dialling)
+        return cast("LineKind", line)
 
 
 @runtime_checkable

@@ -1,19 +1,16 @@
 """A participant that speaks through a server with OpenAI's chat completions protocol.
 
-The only door to the openai SDK, which carries requests, authentication and connections. Its own retries are off (they know nothing of a
-model that is loading), its environment variables are not read (a real key would go to the local server), and bodies are read here,
-because it passes on HTML, empty streams and errors with status 200 as if they were answers.
+How requests travel is the line's business; here it is decided what is asked, and what an answer means for the seat.
 """
 
 import asyncio
-import functools
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
-from typing_extensions import override
 
 from mallku.catalog.endpoint_facts import EndpointFacts
 from mallku.catalog.endpoint_probe import candidate_urls, checked_proxy, passes_on, probe, root_of
@@ -26,21 +23,18 @@ from mallku.errors import (
     DeadlineExceeded,
     EndpointUnreachable,
     Overloaded,
-    ProtocolViolation,
     RemoteAddressRefused,
     UsageError,
 )
 from mallku.firecircle.adapters.chat_turn import ChatTurn, Knowledge
-from mallku.firecircle.adapters.direct_connection import DirectConnection, can_go_directly
 from mallku.firecircle.adapters.endpoint import Endpoint, EndpointProfile, Endpoints, first_profile
-from mallku.firecircle.adapters.failures import RefusedError, refusal
+from mallku.firecircle.adapters.failures import RefusedError
 from mallku.firecircle.adapters.model_choice import chosen_model
+from mallku.firecircle.adapters.server_line import Connections, Dialling, ServerLine
 from mallku.firecircle.adapters.token_estimate import counted_by_server, estimated_tokens
 from mallku.firecircle.adapters.turn_clock import TurnClock
 
 if TYPE_CHECKING:
-    import openai
-
     from mallku.catalog.guarded_client import GuardedClient
 
 DEFAULT_MAX_TOKENS: Final = 512
@@ -50,7 +44,6 @@ _LEAST_TOKENS: Final = 64
 _MOST_REPLAYS: Final = 4
 _LOADING_S: Final = 300.0
 _LOADING_POLL_S: Final = 0.5
-_DUMMY_KEY: Final = "local"
 
 
 class OpenAICompatible:
@@ -88,8 +81,7 @@ class OpenAICompatible:
         self._window = window
         self._parallel = parallel
         self._server = server
-        self._client: GuardedClient | None = None
-        self._connection: _Connections | None = None
+        self._line: ServerLine | None = None
         self._known: Knowledge | None = None
         self._endpoints = Endpoints()
         self._closed = False
@@ -138,7 +130,7 @@ class OpenAICompatible:
 
     async def respond(self, prompt: Prompt, settings: GenerationSettings) -> AsyncGenerator[Delta | Response]:
         """Answer the prompt as a stream of deltas that ends in a `Response`."""
-        known, connection = await self._connected(settings.deadlines.connect)
+        known, line = await self._connected(settings.deadlines.connect)
         needed = await self._needed(prompt, known.profile)
         settings = replace(settings, max_tokens=settings.max_tokens or _room(needed, known.profile.window))
         _refuse_silent_truncation(needed, known.profile)
@@ -146,7 +138,7 @@ class OpenAICompatible:
             spoke = False
             known.endpoint.breaker.check(known.profile.facts.base_url)
             try:
-                async with aclosing(self._turn(known, connection, prompt, settings, needed)) as parts:
+                async with aclosing(self._turn(known, line.connections, prompt, settings, needed)) as parts:
                     async for part in parts:
                         spoke = spoke or (isinstance(part, Delta) and part.channel == "text")
                         yield part
@@ -165,18 +157,17 @@ class OpenAICompatible:
         """Count the tokens of `prompt`: exactly where the server can and it matters, else an upper estimate."""
         known, _ = await self._connected()
         upper = estimated_tokens(prompt, known.profile)
-        if known.profile.window is None or self._client is None or 2 * upper < known.profile.window:
+        if known.profile.window is None or self._line is None or 2 * upper < known.profile.window:
             return upper
-        exact = await counted_by_server(prompt, known.profile, client=self._client)
+        exact = await counted_by_server(prompt, known.profile, client=self._line.client)
         return upper if exact is None else exact
 
     async def close(self) -> None:
         """Close the connections."""
         self._closed = True
-        if self._connection is not None:
-            await self._connection.close()
-        if self._client is not None:
-            await self._client.close()
+        if self._line is not None:
+            line, self._line = self._line, None
+            await line.leave()
 
     async def _probed(self, client: "GuardedClient", limit_s: float) -> EndpointFacts:
         """Ask the endpoint who it is, and wait for it while it loads its model."""
@@ -192,13 +183,13 @@ class OpenAICompatible:
     async def _needed(self, prompt: Prompt, profile: EndpointProfile) -> int:
         """Return the tokens of the prompt: counted where requests share one memory and nothing is known yet, else estimated."""
         upper = estimated_tokens(prompt, profile)
-        if profile.facts.shared_pool is None or profile.calibrated or self._client is None:
+        if profile.facts.shared_pool is None or profile.calibrated or self._line is None:
             return upper
-        exact = await counted_by_server(prompt, profile, client=self._client)
+        exact = await counted_by_server(prompt, profile, client=self._line.client)
         return upper if exact is None else exact
 
     async def _turn(
-        self, known: Knowledge, connection: "_Connections", prompt: Prompt, settings: GenerationSettings, needed: int
+        self, known: Knowledge, connection: Connections, prompt: Prompt, settings: GenerationSettings, needed: int
     ) -> AsyncGenerator[Delta | Response]:
         endpoint, model = known.endpoint, known.profile.model
         tokens = needed + (settings.max_tokens or 0)
@@ -214,16 +205,13 @@ class OpenAICompatible:
                     await opening.aclose()
                     yield part
 
-    async def _connected(self, limit_s: float | None = 10.0) -> tuple[Knowledge, "_Connections"]:
+    async def _connected(self, limit_s: float | None = 10.0) -> tuple[Knowledge, ServerLine]:
         if self._closed:
             raise UsageError("The participant is closed.", hint="Make a new one.")
-        if self._known is not None and self._connection is not None:
-            return self._known, self._connection
-        from mallku.catalog.guarded_client import GuardedClient
-
-        if self._client is None:
-            self._client = GuardedClient(allow_remote=self._allow_remote, connect_s=limit_s, key=self._key, proxy=self._proxy)
-        found = await self._probed(self._client, limit_s or 60.0)
+        if self._known is not None and self._line is not None:
+            return self._known, self._line
+        line = self._joined(limit_s)
+        found = await line.facts(partial(self._probed, line.client, limit_s or 60.0))
         model = chosen_model(found, self._model)
         if not self._allow_remote:
             _refuse_remote_model(found, model)
@@ -231,88 +219,22 @@ class OpenAICompatible:
         if self._known is None:
             own = Endpoint(slots=profile.parallel, pool=found.shared_pool, loads_on_demand=found.loads_on_demand)
             self._known = Knowledge(profile, self._endpoints.at(_address(found), own))
-            self._connection = _Connections(found.base_url, key=self._key, client=self._client)
-        assert self._connection is not None
-        return self._known, self._connection
+        return self._known, line
 
-
-class _Connections:
-    """Chooses for each request how it travels: directly to a local address over plain HTTP where it can, else through the SDK."""
-
-    def __init__(self, base_url: str, *, key: SecretStr | None, client: "GuardedClient") -> None:
-        self._base_url = base_url
-        self._key = key or SecretStr(_DUMMY_KEY)
-        self._client = client
-        self._direct: DirectConnection | None = None
-        self._sdk: _SdkConnection | None = None
-
-    def send(self, body: dict[str, Any], profile: EndpointProfile, clock: TurnClock) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Open the answer to `body`; raises `RefusedError` for an error answer."""
-        if self._direct is not None and self._direct.lost:
-            # The guarded client looks the name up once more and classifies what it finds; the next request goes there directly.
-            self._direct = None
-        elif self._direct is None and can_go_directly(self._base_url):
-            location, address = self._client.location(self._base_url) or ("public", "")
-            if location in {"loopback", "private"}:
-                self._direct = DirectConnection(self._base_url, address, key=self._key, connect_s=self._client.timeout.connect)
-        if self._direct is not None:
-            return self._direct.send(body, profile, clock)
-        if self._sdk is None:
-            self._sdk = _SdkConnection(self._base_url, client=self._client)
-        return self._sdk.send(body, profile, clock)
-
-    async def close(self) -> None:
-        """Close what the guarded client does not."""
-        if self._direct is not None:
-            await self._direct.close()
-
-
-class _SdkConnection:
-    """Sends requests through the openai SDK's low-level `post`, which spares the walk over every message that `create` makes."""
-
-    def __init__(self, base_url: str, *, client: "GuardedClient") -> None:
-        self._base_url = base_url
-        self._client = client
-        self._sdk = _sdk_class()(api_key=_DUMMY_KEY, base_url=base_url, max_retries=0, http_client=client.http, timeout=client.timeout)
-
-    @asynccontextmanager
-    async def send(self, body: dict[str, Any], profile: EndpointProfile, clock: TurnClock) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open the answer to `body`; raises `RefusedError` for an error answer."""
-        import openai
-
-        from mallku.catalog.guarded_client import bytes_of, transport_failure
-
-        url = f"{self._base_url}/chat/completions"
-        try:
-            async with clock.limit(self._base_url):
-                response: Any = await self._post(body)
-        except openai.APIStatusError as error:
-            answer = error.response
-            raise refusal(answer.status_code, answer.text, answer.headers, body=body, profile=profile, url=url) from None
-        except openai.APIConnectionError as error:
-            raise transport_failure(error.__cause__ or error, url) from error
-        except openai.OpenAIError as error:
-            raise ProtocolViolation(f"{url} cannot be asked: {error}.", hint="Check the address and the key.") from error
-        try:
-            yield bytes_of(response, url)
-        finally:
-            await response.aclose()
-
-    async def _post(self, body: dict[str, Any]) -> Any:
-        """Send the request; once more if the server had just closed the connection that was to be used again."""
-        import openai
-
-        from mallku.catalog.guarded_client import broke_off, response_type
-
-        send = functools.partial(
-            self._sdk.post, "/chat/completions", cast_to=response_type(), body=body, stream=True, stream_cls=openai.AsyncStream
-        )
-        try:
-            return await send()
-        except openai.APIConnectionError as error:
-            if not broke_off(error.__cause__):
-                raise
-            return await send()
+    def _joined(self, limit_s: float | None) -> ServerLine:
+        """Return the line of those in the circle who dial alike, joined on first use."""
+        if self._line is None:
+            dialling = Dialling(
+                url=self._url,
+                server=self._server,
+                key=self._key,
+                allow_remote=self._allow_remote,
+                proxy=self._proxy,
+                connect_s=limit_s,
+            )
+            self._line = self._endpoints.line(dialling, ServerLine)
+            self._line.join()
+        return self._line
 
 
 def _room(needed: int, window: int | None) -> int:
@@ -328,20 +250,6 @@ def _secret(key: SecretStr | str) -> SecretStr | None:
 def _address(facts: EndpointFacts) -> str:
     """Return what is equal for all participants that ask the same server."""
     return facts.address or root_of(facts.base_url)
-
-
-@functools.cache
-def _sdk_class() -> "type[openai.AsyncOpenAI]":
-    """Return the SDK's client, without headers about this machine and without anything from the environment."""
-    import openai
-
-    class LocalClient(openai.AsyncOpenAI):
-        @property
-        @override
-        def default_headers(self) -> dict[str, Any]:
-            return {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "mallku"}
-
-    return LocalClient
 
 
 def _refuse_remote_model(facts: EndpointFacts, model: str) -> None:
