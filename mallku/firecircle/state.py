@@ -41,6 +41,8 @@ class DeliberationState:
 
     convened: kinds.DeliberationConvened | None = None
     """How the circle was convened."""
+    seats: tuple[str, ...] = ()
+    """Names of all seats, lost ones included."""
     seq: int = 0
     """Sequence number of the last recorded event."""
     last_id: str = ""
@@ -99,14 +101,9 @@ class DeliberationState:
     """Whether the last thing that happened was an interruption."""
 
     @property
-    def seats(self) -> tuple[str, ...]:
-        """Names of all seats, lost ones included."""
-        return tuple(seat.name for seat in self.convened.seats) if self.convened else ()
-
-    @property
     def present(self) -> tuple[str, ...]:
         """Names of the seats that still take part."""
-        return tuple(seat for seat in self.seats if seat not in self.lost)
+        return tuple(seat for seat in self.seats if seat not in self.lost) if self.lost else self.seats
 
     def statements_of(self, round_index: int) -> tuple[Statement, ...]:
         """Return what was said in one round, in order, the convener's remarks included."""
@@ -136,6 +133,7 @@ class DeliberationState:
         match event:
             case kinds.DeliberationConvened():
                 self.convened = event
+                self.seats = tuple(seat.name for seat in event.seats)
                 self.transcript = Transcript(question=event.question, context=event.context, options=event.options)
             case kinds.RoundOpened():
                 self.rounds[event.round_index] = event

@@ -77,7 +77,10 @@ _FUNCTION_STEMS: Final = frozenset(word[:_STEM] for word in _FUNCTION_WORDS)
 
 def count_words(text: str) -> int:
     """Count words; where a script has no spaces, two characters count as one word."""
-    return sum((len(run) + 1) // 2 if _UNSPACED_RUN.fullmatch(run) else 1 for run in _WORD.findall(text))
+    runs = _WORD.findall(text)
+    if text.isascii():
+        return len(runs)
+    return sum((len(run) + 1) // 2 if _UNSPACED_RUN.fullmatch(run) else 1 for run in runs)
 
 
 def stems(text: str) -> Iterator[str]:

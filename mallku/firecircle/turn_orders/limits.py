@@ -57,8 +57,10 @@ def _may_speak(floor: Floor, seat: str) -> bool:
     limits = floor.limits
     if limits.turns is not None and floor.turns_of(seat) >= limits.turns:
         return False
+    if limits.share is None:
+        return True
     words = {other: floor.words_of(other) for other in floor.seats}
     everything = sum(words.values())
-    if limits.share is None or not everything or not all(words.values()):
+    if not everything or not all(words.values()):
         return True
     return words[seat] / everything <= max(limits.share, 1 / len(floor.seats))
