@@ -41,17 +41,29 @@ class Shortage:
         )
 
 
+def surely_fits(seat: Seat, prompt: Prompt, answer_tokens: int | None) -> bool:
+    """Say whether a prompt fits without its tokens being counted, for a token is at least one byte, or the window is unknown."""
+    window = seat.participant.facts.context_window
+    room = _most_bytes(prompt.system) + _most_bytes(prompt.user) + _answer_tokens(seat, answer_tokens) + 64
+    return window is None or room <= window
+
+
 async def shortage(seat: Seat, prompt: Prompt, answer_tokens: int | None) -> Shortage | None:
     """Say by how much a prompt is too long for a seat, or return None if it fits or the window is unknown."""
     window = seat.participant.facts.context_window
-    if window is None:
+    if window is None or surely_fits(seat, prompt, answer_tokens):
         return None
-    answer = answer_tokens or seat.settings.max_tokens or min(DEFAULT_ANSWER_TOKENS, window // 4)
-    # A token is at least one byte, so a prompt with fewer bytes than the room left needs no count.
-    if len(prompt.system.encode()) + len(prompt.user.encode("utf-8", "replace")) + answer + 64 <= window:
-        return None
-    tokens = await seat.participant.count_tokens(prompt) + answer
+    tokens = await seat.participant.count_tokens(prompt) + _answer_tokens(seat, answer_tokens)
     return Shortage(seat=seat.name, tokens=tokens, window=window) if tokens > window else None
+
+
+def _answer_tokens(seat: Seat, answer_tokens: int | None) -> int:
+    window = seat.participant.facts.context_window
+    return answer_tokens or seat.settings.max_tokens or (DEFAULT_ANSWER_TOKENS if window is None else min(DEFAULT_ANSWER_TOKENS, window // 4))
+
+
+def _most_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def digest(title: str, statements: Iterable[Statement]) -> str:

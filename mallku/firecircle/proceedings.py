@@ -10,7 +10,7 @@ from mallku.dialogue.transcript import Statement
 from mallku.errors import ContextOverflow
 from mallku.events import kinds
 from mallku.firecircle.asking import Asker
-from mallku.firecircle.context_budget import digest, shortage
+from mallku.firecircle.context_budget import digest, shortage, surely_fits
 from mallku.firecircle.control import Control
 from mallku.firecircle.hygiene import CleanText, clean
 from mallku.firecircle.plan import Plan
@@ -66,6 +66,8 @@ class Proceedings:
 
     async def checkpoint(self, *, counts: bool = True) -> None:
         """Wait while the convener has paused; raises `Stopped` if the convener stopped the deliberation."""
+        if self.control.is_paused:
+            await self.recorder.settle()
         if not await self.control.checkpoint(counts=counts):
             raise Stopped(self.control.stop_reason)
 
@@ -93,14 +95,24 @@ class Proceedings:
         """Return what a seat said for itself, without the frame and without words it put into others' mouths."""
         return clean(text, seat=seat.name, others=[name for name in self.state.seats if name != seat.name])
 
-    async def make_room(self, seats: Sequence[Seat], build: Callable[[Seat], Prompt], answer_tokens: int | None) -> None:
-        """Condense the oldest rounds until every seat's prompt fits, or nothing is left to condense."""
+    async def make_room(self, seats: Sequence[Seat], build: Callable[[Seat], Prompt], answer_tokens: int | None) -> dict[str, Prompt]:
+        """Condense the oldest rounds until every seat's prompt fits, or nothing is left to condense.
+
+        Returns:
+            The prompts that fit, by seat.
+        """
         async with self._making_room:
             while True:
-                lacks = [lack for seat in seats if (lack := await shortage(seat, build(seat), answer_tokens))]
+                prompts = {seat.name: build(seat) for seat in seats}
+                if not all(surely_fits(seat, prompts[seat.name], answer_tokens) for seat in seats):
+                    # Participants will be asked how long their prompts are.
+                    await self.recorder.settle()
+                lacks = [lack for seat in seats if (lack := await shortage(seat, prompts[seat.name], answer_tokens))]
                 round_index = self._oldest_full_round()
                 if not lacks or round_index is None:
-                    return
+                    for lack in lacks:
+                        del prompts[lack.seat]
+                    return prompts
                 worst = min(lacks, key=lambda lack: lack.window - lack.tokens)
                 await self.recorder.record(
                     kinds.TranscriptCondensed,

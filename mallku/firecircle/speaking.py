@@ -87,8 +87,8 @@ class Speaking:
                 case Speak():
                     await here.checkpoint()
                     seats = [here.seats[name] for name in step.seats]
-                    await here.make_room(seats, partial(self._prompt, index, plan), plan.max_tokens)
-                    await all_of(self._turn(index, plan, seat) for seat in seats)
+                    fitting = await here.make_room(seats, partial(self._prompt, index, plan), plan.max_tokens)
+                    await all_of(self._turn(index, plan, seat, fitting.get(seat.name)) for seat in seats)
 
     def _opening(self, index: int, plan: RoundPlan) -> dict[str, Any]:
         here = self._here
@@ -205,15 +205,16 @@ class Speaking:
         )
         return here.prompt(request, together)
 
-    async def _turn(self, index: int, plan: RoundPlan, seat: Seat) -> None:
+    async def _turn(self, index: int, plan: RoundPlan, seat: Seat, fitting: Prompt | None) -> None:
+        """Have a seat take its turn; `fitting` is its prompt, or None if not even room that was made for it was enough."""
         here = self._here
         had = sum(taken.seat == seat.name for taken in here.state.floor.get(index, {}).values())
         turn_id = f"r{index}.{seat.name}" if not had else f"r{index}.{seat.name}#{had + 1}"
-        prompt = self._prompt(index, plan, seat)
+        prompt = fitting or self._prompt(index, plan, seat)
         settings = seat.asked(stop=(*seat.settings.stop, *FRAME_STOPS), max_tokens=plan.max_tokens, temperature=plan.temperature)
         shorten = here.shortening(seat, partial(self._prompt, index, plan), settings.max_tokens)
         turn = Turn(id=turn_id, seat=seat, round_index=index, prompt=prompt, settings=settings, shorten=shorten)
-        too_long = await here.overflow(seat, prompt, settings.max_tokens)
+        too_long = None if fitting else await here.overflow(seat, prompt, settings.max_tokens)
         answer = here.asker.refused(turn, too_long) if too_long else await here.asker.ask(turn)
         if isinstance(answer, GaveUp):
             await self._give_up(turn, plan, answer)
@@ -227,7 +228,12 @@ class Speaking:
                 error = EmptyAnswer(f"{seat.name} said nothing of its own: {said.trimmed[:80]!r}.", hint="Try another model for this seat.")
                 await self._give_up(turn, plan, here.asker.refused(turn, error))
                 return
-            await here.recorder.record(kinds.StatementMade, **self._statement(turn, plan, answer, said, changed=restored != answer.text))
+            statement = self._statement(turn, plan, answer, said, changed=restored != answer.text)
+            if plan.order == SIMULTANEOUS:
+                await here.recorder.record(kinds.StatementMade, **statement)
+            else:
+                # What follows at once is the next turn's opening or the round's end: one append, one flush to disk.
+                await here.recorder.record_with_next(kinds.StatementMade, **statement)
 
     def _statement(self, turn: Turn, plan: RoundPlan, answer: Response, said: CleanText, *, changed: bool) -> dict[str, Any]:
         return {

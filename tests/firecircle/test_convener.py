@@ -178,3 +178,45 @@ async def test_a_substitute_keeps_its_seat_when_the_deliberation_is_resumed():
     assert [event.kind for event in result.events].count("seat_substituted") == 1
     assert result.status == "degraded"
     assert again.seats[0].participant.prompts
+
+
+class CountingJournal(MemoryJournal):
+    """Remembers which kinds of events came in each append."""
+
+    def __init__(self):
+        super().__init__()
+        self.appends = []
+
+    async def append(self, events, *, durable=True):
+        self.appends.append([event.kind for event in events])
+        await super().append(events, durable=durable)
+
+
+async def test_seats_that_speak_in_turn_cost_the_journal_one_append_each():
+    journal = CountingJournal()
+    plan = Plan(
+        rounds=(RoundPlan(kind="reflection", order="round-robin"),),
+        decision=DecisionPlan(rule="none", ballot_before=False, minority_report=False),
+    )
+    result = await circle(plan=plan, journal=journal).deliberate("Should we?")
+    between = [kinds_of for kinds_of in journal.appends if "statement_made" in kinds_of]
+
+    assert len(result.statements) == 3
+    assert between == [["statement_made", "turn_opened"]] * 2 + [["statement_made", "round_closed"]]
+
+
+async def test_a_circle_that_is_paused_has_written_down_all_that_was_said():
+    journal = CountingJournal()
+    plan = Plan(
+        rounds=(RoundPlan(kind="reflection", order="round-robin"),),
+        decision=DecisionPlan(rule="none", ballot_before=False, minority_report=False),
+    )
+    made = circle(lambda prompt, settings: made.control.pause() or "I speak of it.", plan=plan, journal=journal)
+    work = asyncio.create_task(made.deliberate("Should we?"))
+    await asyncio.wait([work], timeout=0.2)
+
+    assert journal.appends[-1] == ["statement_made"]
+    made.control.stop()
+
+    assert (await work).status == "stopped"
+    assert (await recorded(journal)).statements[0].text == "I speak of it."
