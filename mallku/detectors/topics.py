@@ -173,7 +173,8 @@ def own_probability(text: str, topic: str, names: frozenset[str] = frozenset()) 
     """Return the probability of a topic from the text alone."""
     features, _ = topic_features(text, topic)
     table = topic_weights()[topic]
-    figure = table["bias"] + sum(table.get(name, 0.0) * value for name, value in features.items())
+    # exact, so that the order in which features were found leaves no trace
+    figure = math.fsum((table["bias"], *(table.get(name, 0.0) * value for name, value in features.items())))
     figure += table.get("wording", 0.0) * worded(text, names).figures[HEADS.index(topic)]
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, figure))))
 
