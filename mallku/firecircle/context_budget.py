@@ -59,7 +59,8 @@ async def shortage(seat: Seat, prompt: Prompt, answer_tokens: int | None) -> Sho
 
 def _answer_tokens(seat: Seat, answer_tokens: int | None) -> int:
     window = seat.participant.facts.context_window
-    return answer_tokens or seat.settings.max_tokens or (DEFAULT_ANSWER_TOKENS if window is None else min(DEFAULT_ANSWER_TOKENS, window // 4))
+    usual = DEFAULT_ANSWER_TOKENS if window is None else min(DEFAULT_ANSWER_TOKENS, window // 4)
+    return answer_tokens or seat.settings.max_tokens or usual
 
 
 def _most_bytes(text: str) -> int:
