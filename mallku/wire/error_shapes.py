@@ -138,8 +138,6 @@ def _kind(status: int | None, text: str, complained: tuple[str, ...]) -> ErrorKi
         return "shared memory full"
     if _OVERFLOW.search(text) or _POOL.search(text) or " 40303" in f" {text}":
         return "overflow"
-    if _WRONG_PATH.search(text):
-        return "wrong path"
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return "key"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -150,6 +148,8 @@ def _kind(status: int | None, text: str, complained: tuple[str, ...]) -> ErrorKi
         return "generation"
     if status in {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}:
         return "server"
+    if _WRONG_PATH.search(text):  # below the statuses that say what is wrong whatever page a relay puts there
+        return "wrong path"
     if _STREAM.search(text):
         return "streaming refused"
     if "response_format" in complained or (_STRUCTURED.search(text) and status != HTTPStatus.NOT_FOUND):

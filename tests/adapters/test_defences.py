@@ -7,7 +7,9 @@ import pytest
 from asking import PROMPT, QUICK, answer, said, settings
 from stand_in import DONE, Reply, StandIn, as_json, chunk, models, stream, usage
 
+from mallku.catalog.endpoint_facts import EndpointFacts
 from mallku.dialogue.prompt import Deadlines, Prompt
+from mallku.dialogue.response import Usage
 from mallku.errors import (
     AnswerCutShort,
     ConfigurationError,
@@ -24,8 +26,9 @@ from mallku.errors import (
     RequestRefused,
 )
 from mallku.firecircle import FireCircle
-from mallku.firecircle.adapters.endpoint import Endpoints, share_endpoints
+from mallku.firecircle.adapters.endpoint import Endpoints, first_profile, share_endpoints
 from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
+from mallku.firecircle.adapters.token_estimate import calibrated
 
 SCHEMA = {"type": "object", "properties": {"choice": {"enum": ["A", "B"]}}, "required": ["choice"]}
 LONG = Prompt(system="Charter.", user="A long talk about water and land. " * 400)
@@ -514,6 +517,7 @@ async def test_11_every_shape_of_error_says_where_and_what(reply, kind):
     [
         (error("busy", 429), True),
         (error("bad gateway", 502), True),
+        *((Reply(status=status, body=b"<html><title>no such model</title></html>"), True) for status in (429, 502, 503, 504)),
         (as_json({"error": "failed", "error_type": "generation"}, 424), True),
         (as_json({"error": "cannot reshape array"}, 404), True),
         (error("max_tokens must be positive", 400), False),
@@ -535,6 +539,27 @@ async def test_12_what_the_server_asks_us_to_wait_is_passed_on(headers, wait):
             await run(server)
 
     assert caught.value.retry_after == wait
+
+
+@pytest.mark.usefixtures("way")
+async def test_12_nobody_beneath_us_asks_again():
+    async with StandIn(error("bad gateway", 502)) as server:
+        with pytest.raises(EndpointUnreachable):
+            await run(server)
+
+    assert len(server.chats) == 1
+
+
+async def test_12_one_answer_makes_up_for_earlier_failures():
+    replies = [*[Reply(status=502)] * 3, stream("yes")] * 3
+    async with StandIn(replies) as server:
+        participant = OpenAICompatible(server.url)
+        for _ in range(3):
+            for _ in range(3):
+                with pytest.raises(EndpointUnreachable):
+                    await said(participant)
+            assert await said(participant) == "yes"
+        await participant.close()
 
 
 async def test_12_a_server_that_keeps_failing_is_left_alone_for_a_while():
@@ -568,6 +593,20 @@ async def test_13_each_deadline_is_kept_and_pings_are_no_tokens(reply, deadlines
             await run(server, deadlines=Deadlines(**{"first_token": 5, "idle": 5, "total": 5, **deadlines}))
 
     assert caught.value.partial_text.startswith("We") == (name != "first token")
+
+
+async def test_13_an_error_in_the_middle_of_a_stream_that_stays_open_is_heard_at_once():
+    broken = Reply(body=[chunk("We"), b'data: {"error": "the model crashed"}\n\n'], kind="text/event-stream", hang=True)
+    async with StandIn(broken) as server:
+        with pytest.raises(EndpointUnreachable, match="the model crashed"):
+            await run(server, deadlines=Deadlines(first_token=5, idle=2))
+
+
+async def test_14_an_end_mark_ends_an_answer_though_the_stream_stays_open():
+    async with StandIn(stream("yes", hang=True)) as server:
+        response, _ = await run(server, deadlines=Deadlines(first_token=5, idle=2))
+
+    assert response.text == "yes"
 
 
 async def test_13_an_endless_repetition_is_ended_and_kept_once():
@@ -624,11 +663,20 @@ async def test_14_a_server_whose_streams_break_off_before_a_word_is_asked_whole(
 
 
 async def test_15_the_only_model_that_can_speak_is_taken():
-    rows = as_json({"data": [{"id": "nomic-embed-text"}, {"id": "bge", "type": "embeddings"}, {"id": "talker"}]})
+    others = [{"id": "nomic-embed-text"}, {"id": "bge", "type": "embeddings"}, {"id": "e5", "labels": ["embeddings"]}]
+    rows = as_json({"data": [*others, {"id": "jina", "labels": ["reranking"]}, {"id": "talker"}]})
     async with StandIn(stream("yes"), listed=rows) as server:
         await run(server)
 
     assert server.chats[0]["model"] == "talker"
+
+
+async def test_15_the_only_model_in_memory_is_taken():
+    rows = [{"id": name, "status": {"value": value}} for name, value in (("a", "unloaded"), ("b", "loaded"), ("c", "sleeping"))]
+    async with StandIn(stream("yes"), listed=as_json({"data": rows})) as server:
+        await run(server)
+
+    assert server.chats[0]["model"] == "b"
 
 
 async def test_15_one_of_several_models_is_never_guessed():
@@ -710,19 +758,21 @@ async def test_18_seats_that_share_a_transcript_send_the_same_bytes_before_their
     assert response.usage.cached_tokens == 150
 
 
+@pytest.mark.usefixtures("way")
 async def test_19_leaving_the_stream_ends_the_servers_work():
     async with StandIn(Reply(kind="text/event-stream", body=[chunk("We")] * 50, pause_s=0.05)) as server:
         participant = OpenAICompatible(server.url)
         stream_of_parts = participant.respond(PROMPT, settings())
         await anext(stream_of_parts)
         await stream_of_parts.aclose()
-        await participant.close()
-        for _ in range(100):
+        for _ in range(40):
             if server.dropped_by_client:
                 break
             await asyncio.sleep(0.02)
+        dropped = server.dropped_by_client  # before the participant closes, which drops everything
+        await participant.close()
 
-    assert server.dropped_by_client == 1
+    assert dropped == 1
 
 
 async def test_19_a_cancelled_turn_gives_its_place_to_the_next():
@@ -739,12 +789,38 @@ async def test_19_a_cancelled_turn_gives_its_place_to_the_next():
     assert text == "yes"
 
 
-@pytest.mark.parametrize("counts", [None, {}, {"prompt_tokens": None, "completion_tokens": None}, {"prompt_tokens": "5"}])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        None,
+        {},
+        {"prompt_tokens": None, "completion_tokens": None},
+        {"prompt_tokens": "5"},
+        {"prompt_tokens": -5, "completion_tokens": True},
+    ],
+)
 async def test_21_missing_or_strange_usage_breaks_nothing(counts):
     async with StandIn(stream("yes", b"data: " + json.dumps({"choices": [], "usage": counts}).encode() + b"\n\n")) as server:
         response, _ = await run(server)
 
     assert (response.text, response.usage.estimated) == ("yes", True)
+
+
+@pytest.mark.parametrize("counts", [{"completion_tokens": 5}, {"prompt_tokens": 0, "completion_tokens": 5}])
+async def test_21_a_prompt_that_was_not_counted_tells_nothing(counts):
+    counted = b"data: " + json.dumps({"choices": [], "usage": counts}).encode() + b"\n\n"
+    async with StandIn(stream("yes", counted)) as server:
+        response, profile = await run(server, prompt=LONG)
+
+    assert (response.usage.completion_tokens, response.notes, profile.calibrated) == (5, (), False)
+
+
+@pytest.mark.parametrize(("count", "least", "most"), [(1, 12, 12), (24, 12, 12), (10**12, 0.5, 0.5), (len(LONG.user) // 4, 3, 4)])
+def test_21_no_count_however_absurd_makes_an_absurd_estimate(count, least, most):
+    facts = EndpointFacts(base_url="http://127.0.0.1:1/v1")
+    profile = calibrated(first_profile(facts, model="m"), LONG, Usage(prompt_tokens=count))
+
+    assert least <= profile.bytes_per_token <= most
 
 
 async def test_07_a_warm_model_is_not_waited_for_as_if_it_were_cold():

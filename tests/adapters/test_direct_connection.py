@@ -9,7 +9,8 @@ import pytest
 from asking import answer
 from stand_in import Reply, StandIn, as_json, models, stream
 
-from mallku.errors import EndpointUnreachable, MallkuError
+from mallku.dialogue.prompt import Deadlines
+from mallku.errors import EndpointUnreachable, MallkuError, RequestRefused
 from mallku.firecircle.adapters import server_line
 from mallku.firecircle.adapters.direct_connection import can_go_directly
 from mallku.firecircle.adapters.openai_compatible import OpenAICompatible
@@ -105,6 +106,15 @@ async def test_an_error_answer_without_end_is_read_only_so_far():
         await participant.close()
 
     assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.usefixtures("no_sdk")
+async def test_an_error_answer_that_never_ends_is_not_waited_for():
+    async with StandIn(Reply(status=400, body=b"x" * 2_000_000, hang=True)) as server:
+        participant = OpenAICompatible(server.url)
+        with pytest.raises(RequestRefused):
+            await answer(participant, deadlines=Deadlines(first_token=3))
+        await participant.close()
 
 
 @pytest.mark.usefixtures("no_sdk")

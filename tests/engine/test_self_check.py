@@ -1,9 +1,11 @@
 """On CPUs with AMX the fast path is taken only after a child process has survived it."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from mallku.engine import EngineSettings, model_file
 from mallku.engine.processors import has_amx, smallest_batch, usable_cores
 from mallku.engine.self_check import Remembered, build_name, check_in_child, fast_path_is_safe
 
@@ -94,3 +96,19 @@ def test_a_few_sequences_of_q8_0_are_computed_one_after_the_other_where_that_is_
     assert smallest_batch(measured, "7", 2) == 2
     assert smallest_batch(measured, "1", 1) == 2
     assert smallest_batch("CPU : NEON = 1 | LLAMAFILE = 1 | ", "7", 1) == 2
+
+
+@pytest.mark.parametrize(("mode", "cpuinfo", "repacks"), [("off", WITH, False), ("off", WITHOUT, True), ("trust", WITH, True)])
+def test_weights_are_loaded_as_was_decided(monkeypatch, tmp_path, mode, cpuinfo, repacks):
+    seen = []
+    monkeypatch.setattr(model_file, "read_cpuinfo", lambda: cpuinfo)
+    monkeypatch.setattr(model_file, "_load", lambda lib, path, parameters: seen.append(parameters.use_extra_bufts))
+    lib = SimpleNamespace(
+        __file__=str(tmp_path / "lib.py"),
+        llama_model_default_params=SimpleNamespace,
+        llama_max_devices=lambda: 1,
+        llama_progress_callback=lambda tell: tell,
+    )
+    model_file.load(lib, EngineSettings(model_path=tmp_path / "m.gguf", fast_path=mode), "7", lambda share: True)
+
+    assert seen == [repacks]

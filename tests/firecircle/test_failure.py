@@ -237,3 +237,15 @@ async def _until(stream, kind, made):
         if event.kind == kind:
             break
     await stream.aclose()
+
+
+@pytest.mark.parametrize("strategy", ["adaptive", "wait-and-retry"])
+async def test_a_server_that_asks_for_more_patience_than_there_is_is_not_waited_for(strategy):
+    """Were the hour waited for, this test would not end."""
+    script = [Overloaded("slow down", retry_after=3600.0, status=429)]
+    result = await circle(script, strategy=strategy, attempts=3).deliberate("Should we?")
+    failed = [event for event in result.events if isinstance(event, kinds.TurnFailed)]
+
+    assert result.status == "degraded"
+    assert failed
+    assert not any(event.will_retry for event in failed)
