@@ -33,6 +33,7 @@ async def discover_servers(*, ports: tuple[int, ...] | None = None, timeout_s: f
         ports: Where to look; by default where known servers listen.
         timeout_s: Seconds for all of them together.
     """
+    give_up = asyncio.get_running_loop().time() + timeout_s
     addresses = [f"http://127.0.0.1:{port}" for port in ports] if ports is not None else _known_addresses()
     listening = [url for url, answers in zip(addresses, await asyncio.gather(*map(_listens, addresses)), strict=True) if answers]
     if not listening:
@@ -43,7 +44,7 @@ async def discover_servers(*, ports: tuple[int, ...] | None = None, timeout_s: f
 
         async def ask(url: str) -> FoundServer | None:
             try:
-                async with asyncio.timeout(timeout_s):
+                async with asyncio.timeout_at(give_up):
                     facts = await probe(url, client=client, timeout_s=timeout_s)
             except (EndpointRefused, Overloaded) as error:
                 return FoundServer(url=url, problem=str(error))

@@ -4,17 +4,19 @@ import asyncio
 import functools
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from mallku.assembly.build import SeatWish
 from mallku.assembly.settings import Settings, read_settings
 from mallku.console.keyboard import is_terminal
 from mallku.console.logs import LogLevel, configure_logging
 from mallku.console.runner import KEYS, Outcome
 from mallku.console.view import View
 from mallku.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from mallku.assembly.build import SeatWish
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -42,8 +44,10 @@ def in_loop(work: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]
     return run
 
 
-def seat_wishes(texts: tuple[str, ...]) -> tuple[SeatWish, ...]:
+def seat_wishes(texts: tuple[str, ...]) -> "tuple[SeatWish, ...]":
     """Read `NAME=SPEC` or `SPEC`."""
+    from mallku.assembly.build import SeatWish  # most commands build nothing, and it imports nearly everything
+
     wishes = []
     for text in texts:
         name, equals, spec = text.partition("=")
