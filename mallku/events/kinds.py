@@ -35,9 +35,7 @@ from mallku.events.course_kinds import (
     SeatWarned,
     TranscriptCondensed,
 )
-from mallku.events.event import (
-    Event,
-)
+from mallku.events.event import Event
 from mallku.events.passing_kinds import (
     ModelLoading,
     SubscriberFailed,

@@ -41,26 +41,17 @@ class Shortage:
         )
 
 
-def surely_fits(seat: Seat, prompt: Prompt, answer_tokens: int | None) -> bool:
-    """Say whether a prompt fits without its tokens being counted, for a token is at least one byte, or the window is unknown."""
-    window = seat.participant.facts.context_window
-    room = _most_bytes(prompt.system) + _most_bytes(prompt.user) + _answer_tokens(seat, answer_tokens) + 64
-    return window is None or room <= window
-
-
 async def shortage(seat: Seat, prompt: Prompt, answer_tokens: int | None) -> Shortage | None:
     """Say by how much a prompt is too long for a seat, or return None if it fits or the window is unknown."""
     window = seat.participant.facts.context_window
-    if window is None or surely_fits(seat, prompt, answer_tokens):
+    if window is None:
         return None
-    tokens = await seat.participant.count_tokens(prompt) + _answer_tokens(seat, answer_tokens)
+    answer = answer_tokens or seat.settings.max_tokens or min(DEFAULT_ANSWER_TOKENS, window // 4)
+    # A token is at least one byte, so a prompt with fewer bytes than the room left needs no count.
+    if _most_bytes(prompt.system) + _most_bytes(prompt.user) + answer + 64 <= window:
+        return None
+    tokens = await seat.participant.count_tokens(prompt) + answer
     return Shortage(seat=seat.name, tokens=tokens, window=window) if tokens > window else None
-
-
-def _answer_tokens(seat: Seat, answer_tokens: int | None) -> int:
-    window = seat.participant.facts.context_window
-    usual = DEFAULT_ANSWER_TOKENS if window is None else min(DEFAULT_ANSWER_TOKENS, window // 4)
-    return answer_tokens or seat.settings.max_tokens or usual
 
 
 def _most_bytes(text: str) -> int:

@@ -10,7 +10,7 @@ from mallku.dialogue.transcript import Statement
 from mallku.errors import ContextOverflow
 from mallku.events import kinds
 from mallku.firecircle.asking import Asker
-from mallku.firecircle.context_budget import digest, shortage, surely_fits
+from mallku.firecircle.context_budget import digest, shortage
 from mallku.firecircle.control import Control
 from mallku.firecircle.hygiene import CleanText, clean
 from mallku.firecircle.plan import Plan
@@ -66,8 +66,6 @@ class Proceedings:
 
     async def checkpoint(self, *, counts: bool = True) -> None:
         """Wait while the convener has paused; raises `Stopped` if the convener stopped the deliberation."""
-        if self.control.is_paused:
-            await self.recorder.settle()
         if not await self.control.checkpoint(counts=counts):
             raise Stopped(self.control.stop_reason)
 
@@ -104,9 +102,6 @@ class Proceedings:
         async with self._making_room:
             while True:
                 prompts = {seat.name: build(seat) for seat in seats}
-                if not all(surely_fits(seat, prompts[seat.name], answer_tokens) for seat in seats):
-                    # Participants will be asked how long their prompts are.
-                    await self.recorder.settle()
                 lacks = [lack for seat in seats if (lack := await shortage(seat, prompts[seat.name], answer_tokens))]
                 round_index = self._oldest_full_round()
                 if not lacks or round_index is None:

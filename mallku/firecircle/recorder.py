@@ -1,7 +1,6 @@
 """The recorder: a fact is written into the journal, folded into the state and told on the bus, in this order.
 
 Facts that come while the journal is writing wait and are then written together, so that seats which speak at once share a flush to disk.
-A statement that only leads to the next turn's opening is written together with it, unless somebody listens.
 """
 
 import asyncio
@@ -53,7 +52,6 @@ class Recorder:
         self._bus = bus
         self._turnstile = asyncio.Lock()
         self._waiting: list[_Group] = []
-        self._held: list[AnyEvent] = []
 
     async def record(self, kind: type[Any], *, caused_by: str = "", **fields: Any) -> str:
         """Record one fact and return the id of its event; it is durable before anything acts on it."""
@@ -74,32 +72,8 @@ class Recorder:
             raise group.error
         return group.last_id
 
-    async def record_with_next(self, kind: type[Any], **fields: Any) -> None:
-        """Record a fact in one append with whatever is recorded next; where somebody listens, who may answer it, in one of its own.
-
-        It is in the state at once, so that the next step can be found. Who would wait for anything else before that next fact, or let
-        anybody outside act, must `settle` first.
-        """
-        if self._bus.heard:
-            await self.record(kind, **fields)
-            return
-        async with self._turnstile:
-            held = kind(deliberation=self.deliberation, seq=self.state.seq + 1, at=now(), caused_by=self.state.last_id, **fields)
-            self.state.apply(held)
-            self._held.append(held)
-
-    async def settle(self) -> None:
-        """Write what still waits for the next fact."""
-        async with self._turnstile:
-            refused = await self._write() if self._held else None
-        if refused is not None:
-            raise refused
-
-    async def _write(self) -> JournalError | None:
-        """Write all that waits in one append: each group keeps its own sequence, and if the journal refuses, none is kept.
-
-        What was held for the next fact stays held then, for it is in the state and must come before anything else.
-        """
+    async def _write(self) -> None:
+        """Write all that waits in one append: each group keeps its own sequence, and if the journal refuses, none is kept."""
         groups, self._waiting = self._waiting, []
         events: list[AnyEvent] = []
         for group in groups:
@@ -110,23 +84,18 @@ class Recorder:
                 cause = events[-1].id
         try:
             # A turn's end is fsynced; an opening that a power failure takes away is simply asked again.
-            together = [*self._held, *events]
-            await self._journal.append(together, durable=any(type(event) in _TURN_ENDS for event in together))
+            await self._journal.append(events, durable=any(type(event) in _TURN_ENDS for event in events))
         except JournalError as error:
             for group in groups:
                 group.error = error
-            return error
+            return
         except asyncio.CancelledError:
             # The journal carries an append out even if its caller is cancelled: what it holds must be in the state too.
             self._tell(groups, events)
             raise
         self._tell(groups, events)
-        return None
 
     def _tell(self, groups: Sequence[_Group], events: Sequence[AnyEvent]) -> None:
-        held, self._held = self._held, []
-        for event in held:
-            self._bus.publish(event)
         told = iter(events)
         for group in groups:
             for _, event in zip(group.facts, told, strict=False):

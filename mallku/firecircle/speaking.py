@@ -228,12 +228,7 @@ class Speaking:
                 error = EmptyAnswer(f"{seat.name} said nothing of its own: {said.trimmed[:80]!r}.", hint="Try another model for this seat.")
                 await self._give_up(turn, plan, here.asker.refused(turn, error))
                 return
-            statement = self._statement(turn, plan, answer, said, changed=restored != answer.text)
-            if plan.order == SIMULTANEOUS:
-                await here.recorder.record(kinds.StatementMade, **statement)
-            else:
-                # What follows at once is the next turn's opening or the round's end: one append, one flush to disk.
-                await here.recorder.record_with_next(kinds.StatementMade, **statement)
+            await here.recorder.record(kinds.StatementMade, **self._statement(turn, plan, answer, said, changed=restored != answer.text))
 
     def _statement(self, turn: Turn, plan: RoundPlan, answer: Response, said: CleanText, *, changed: bool) -> dict[str, Any]:
         return {

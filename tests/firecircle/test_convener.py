@@ -192,19 +192,6 @@ class CountingJournal(MemoryJournal):
         await super().append(events, durable=durable)
 
 
-async def test_seats_that_speak_in_turn_cost_the_journal_one_append_each():
-    journal = CountingJournal()
-    plan = Plan(
-        rounds=(RoundPlan(kind="reflection", order="round-robin"),),
-        decision=DecisionPlan(rule="none", ballot_before=False, minority_report=False),
-    )
-    result = await circle(plan=plan, journal=journal).deliberate("Should we?")
-    between = [kinds_of for kinds_of in journal.appends if "statement_made" in kinds_of]
-
-    assert len(result.statements) == 3
-    assert between == [["statement_made", "turn_opened"]] * 2 + [["statement_made", "round_closed"]]
-
-
 async def test_a_circle_that_is_paused_has_written_down_all_that_was_said():
     journal = CountingJournal()
     plan = Plan(
