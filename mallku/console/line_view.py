@@ -144,7 +144,7 @@ class LineView:
                 self._write(f"shift: {moved}")
             if others := describe.other_rules(record.counted):
                 self._write(f"other rules: {others}")
-        self._write(f"{event.status}: {one_line(event.reason)}, {describe.spent(self._state)}")
+        self._write(f"{event.status}: {one_line(event.reason).removesuffix('.')}, {describe.spent(self._state)}")
         for remark in event.remarks:
             self.say(remark)
         self._write(describe.record_words(event.deliberation, self._journal))

@@ -206,6 +206,10 @@ def test_wrong_use_is_told_in_one_paragraph(call, arguments, words):
     assert words in " ".join(ended.err.split())
 
 
+def test_a_file_that_cannot_be_scored_gets_no_head_of_a_table(call):
+    assert call("score", "missing.csv").out == ""
+
+
 def test_a_mistyped_command_is_answered_with_the_near_one(call):
     ended = call("delibrate")
 

@@ -51,14 +51,16 @@ async def score(
     embedding = embedder(embed or settings.embed)
     panel = full_panel(embedding)
     write = row_lines(output_format)
+    head = list(write(None))  # shown once the file can be read
     try:
         if embedding is not None:
             await embedding.connect()
-        for line in write(None):
-            click.echo(printable(line))
         async for row in score_file_prepared(file, panel, input_format=input_format, on_fault=tell):
-            for line in write(row):
+            for line in (*head, *write(row)):
                 click.echo(printable(line))
+            head.clear()
+        for line in head:
+            click.echo(printable(line))
     finally:
         await panel.close()
     if left_out:
