@@ -1,11 +1,14 @@
 """A key that is planted in the settings turns up nowhere but in the request's own header."""
 
 import logging
+import os
 import traceback
+from pathlib import Path
 
 import pytest
 from stand_in import StandIn, as_json, models, stream
 
+import mallku
 from mallku.errors import MallkuError
 from mallku.events.codec import canonical_json
 from mallku.firecircle import FireCircle
@@ -14,6 +17,7 @@ from mallku.firecircle.adapters.local_adapter import LocalAdapterConfig, LocalAI
 from mallku.testing import EventRecorder
 
 KEY = "sk-planted-5d41402abc4b2a76"
+OWN_CODE = f"{Path(mallku.__file__).parent}{os.sep}"
 
 
 def healthy(asked):
@@ -57,7 +61,7 @@ def own_locals(error):
     shown = []
     while error is not None:
         for frame, _ in traceback.walk_tb(error.__traceback__):
-            if "/mallku/" in frame.f_code.co_filename:
+            if frame.f_code.co_filename.startswith(OWN_CODE):
                 shown += [f"{name}={value!r}" for name, value in frame.f_locals.items()]
         error = error.__cause__ or error.__context__
     return shown
